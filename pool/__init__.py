@@ -1,0 +1,1 @@
+"""The application: where the protocol, the node, the accounts and the settings meet."""

@@ -1,0 +1,603 @@
+"""One connection's protocol, sans I/O: bytes and announcements in; replies, events and candidates out.
+
+    receive_data(data, now)   what the transport read            data_to_send()      what to write
+    announce(job, now)        work for this session              events_received()   what happened, for
+    accounts and logs tick(now)                 deadlines, about once a second     export(), restore() for a
+    successor process
+
+It never raises for anything a peer can send, never waits and never looks at a clock. It owns the connection's
+names, offers and difficulty; jobs, extranonces and the memory of workers belong to its `SessionOwner`.
+
+Requests are answered strictly in the order in which they came. Where the hash is slow (scrypt) the session
+stops at the submission: `pending_hash` holds the header, and nothing more is read until `hash_done`. That
+keeps the order, and bounds the hashes in flight to one a connection.
+"""
+
+from enum import Enum
+
+import msgspec
+
+from stratum import handover, replies, requests
+from stratum.agents import sanitise
+from stratum.errors import ProtocolViolation, RejectReason
+from stratum.events import (
+    AddressBook,
+    Event,
+    Identity,
+    Refused,
+    SessionExport,
+    SessionOwner,
+    Share,
+    Worker,
+)
+from stratum.framing import MINER_LINE_BYTES, LineBuffer
+from stratum.jobs import CREDITED_SECONDS, Offer, offer_of
+from stratum.limits import Budgets, Limit
+from stratum.messages import DecodeFailure, SubmitParams, decode_submit, echoed_id
+from stratum.pacing import Pace, PaceRules
+from stratum.phases import TRANSITIONS, Phase, Step
+from stratum.work.coin import ProofOfWork
+from stratum.work.job import Job
+from stratum.work.share import candidate, judge, prepare
+
+LONGEST_JOB_ID = 64
+MOST_OFFERS = 64
+# Judged over the last hundred: a machine with a bad chip stays far below, one that fakes hashes far above.
+SHARES_JUDGED = 100
+DENIED_CLOSE_SECONDS = 1.0
+KEEPALIVE_SECONDS = 30.0
+TLS_HANDSHAKE = b"\x16"  # the first byte of a ClientHello, whose length may hold no line end
+_FIRST_OWN_ID = 1000  # NerdQAxe reads replies and requests with small ids as answers to its set-up
+
+# A field that no honest firmware gets wrong costs a penalty; what luck, latency or a stale mask can cause
+# does not.
+_PENALISED = frozenset({RejectReason.BAD_EXTRANONCE2, RejectReason.BAD_NTIME, RejectReason.BAD_NONCE})
+_SUSPECT = frozenset({RejectReason.DUPLICATE, RejectReason.LOW_DIFFICULTY})
+
+
+class Want(Enum):
+    """Whether the session waits for work, and for which."""
+
+    NOTHING = 0
+    CURRENT = 1  # it has just become able to mine: any current job is new to it
+    FRESH = (
+        2  # it must have a job that nobody has seen: a forced difficulty change, a resume, a new extranonce1
+    )
+
+
+class SessionRules(msgspec.Struct, frozen=True):
+    """What the pool decides for every session of a listener."""
+
+    proof_of_work: ProofOfWork
+    pace: PaceRules
+    parse_address: AddressBook
+    version_rolling_mask: int = 0
+    sends_version_mask: bool = True
+    late_share_grace_seconds: float = 1.0
+    is_solo: bool = False
+    names_per_connection: int = 256
+    first_line_seconds: float = 15.0
+    line_seconds: float = 10.0
+    handshake_seconds: float = 30.0
+
+
+class Submission(msgspec.Struct, frozen=True, gc=False):
+    """A submission between `prepare` and `judge`, with everything decided that its moment of arrival
+    decides."""
+
+    request_id: bytes
+    params: SubmitParams
+    job: Job
+    offer: Offer | None
+    extranonce1: bytes
+    header: bytes
+    worker: Worker | None
+    is_stale: bool
+    is_late: bool
+    at: float
+
+
+class Session:
+    """The server's side of one Stratum V1 connection."""
+
+    __slots__ = (
+        "_bad_shares",
+        "_budgets",
+        "_close_at",
+        "_connected_at",
+        "_events",
+        "_handshake_done",
+        "_judged_from",
+        "_next_own_id",
+        "_out",
+        "_partial_since",
+        "accepted",
+        "agent",
+        "announced_at",
+        "closed_for",
+        "identity",
+        "is_rolling",
+        "lines",
+        "offers",
+        "owner",
+        "pace",
+        "peer",
+        "pending_hash",
+        "phase",
+        "requested_mask",
+        "resumed_names",
+        "rules",
+        "tip",
+        "tip_sent_at",
+        "told_mask",
+        "want",
+        "wants_extranonce",
+        "workers",
+    )
+
+    def __init__(self, rules: SessionRules, owner: SessionOwner, peer: str, now: float) -> None:
+        self.rules = rules
+        self.peer = peer
+        self.phase = Phase.CONNECTED
+        self.closed_for: str | None = None
+        self.pending_hash: Submission | None = None
+        self.want = Want.NOTHING
+        self.agent = ""
+        self.accepted = 0
+        self.pace = Pace(rules.pace)
+        self.owner = owner
+        self.lines = LineBuffer()
+        self._out: list[bytes] = []
+        self._events: list[Event] = []
+        self.workers: dict[str, Worker] = {}
+        self.offers: dict[str, Offer] = {}
+        self.identity: Identity | None = None
+        self._budgets: Budgets | None = None
+        self.requested_mask = 0
+        self.told_mask = 0
+        self.is_rolling = False
+        self.wants_extranonce = False
+        self.resumed_names = False
+        self.tip = 0
+        self.tip_sent_at = 0.0
+        self._bad_shares = 0
+        self._judged_from = 0
+        self._next_own_id = _FIRST_OWN_ID
+        self._connected_at = now
+        self.announced_at = now
+        self._partial_since: float | None = None
+        self._handshake_done = False
+        self._close_at: float | None = None
+
+    # ------------------------------------------------------------------ in
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take what the transport read; replies, events and `want` follow from it.
+
+        After a close the bytes are dropped. Look at `phase` and `pending_hash` when it returns.
+        """
+        if self.phase is Phase.CLOSED:
+            return
+        self.lines.feed(data)
+        self._read_lines(now)
+
+    def hash_done(self, pow_hash: bytes, now: float) -> None:
+        """The slow hash of `pending_hash` is here: judge it and go on with the lines that waited."""
+        submission = self.pending_hash
+        if submission is None or self.phase is Phase.CLOSED:
+            return
+        self.pending_hash = None
+        self._judge(submission, pow_hash, now)
+        self._read_lines(now)
+
+    def _read_lines(self, now: float) -> None:
+        lines = self.lines
+        try:
+            while self.pending_hash is None:
+                line = lines.next_line()
+                if line is None:
+                    break
+                self._partial_since = None
+                self._on_line(line, now)
+            if not self._handshake_done and lines.pending.startswith(TLS_HANDSHAKE):
+                raise ProtocolViolation("tls")
+        except ProtocolViolation as violation:
+            self.close(violation.cause)
+        if lines.is_empty:
+            self._partial_since = None
+        elif self._partial_since is None:
+            self._partial_since = now
+
+    def _on_line(self, line: bytes, now: float) -> None:
+        try:
+            request = decode_submit(line)
+        except DecodeFailure:
+            requests.handle(self, line, now)
+            return
+        request_id = echoed_id(request.id)
+        if request_id is None:
+            self.refuse(b"null", RejectReason.MALFORMED, now, penalty=True)
+            return
+        self.on_submit(request_id, request.params, now)
+
+    # ------------------------------------------------------------------ a submission
+
+    def on_submit(self, request_id: bytes, params: SubmitParams, now: float) -> None:
+        """Shape is checked; from here to the hash only what makes the header undefined is refused."""
+        identity = self.identity
+        if identity is None:
+            self._refuse_early(request_id, RejectReason.NOT_SUBSCRIBED, now)
+            return
+        offer = self.offers.get(params.job_id)
+        if offer is not None:
+            job = offer.job
+            mask = offer.mask
+            extranonce1 = offer.extranonce1 or identity.extranonce1
+        else:
+            found = self._job_not_offered(request_id, params, now)
+            if found is None:
+                return
+            job = found
+            mask = self.requested_mask & job.rolling_mask
+            extranonce1 = identity.extranonce1
+        header = prepare(
+            job,
+            mask,
+            extranonce1,
+            self.rules.proof_of_work.extranonce2_size,
+            params.extranonce2,
+            params.ntime,
+            params.nonce,
+            params.version_bits,
+        )
+        if isinstance(header, RejectReason):
+            self._reject_share(request_id, header, params, offer, now)
+            return
+        is_other_tip = job.tip != self.tip
+        is_late = is_other_tip and now - self.tip_sent_at <= self.rules.late_share_grace_seconds
+        submission = Submission(
+            request_id,
+            params,
+            job,
+            offer,
+            extranonce1,
+            header,
+            self.workers.get(params.user) or self._worker_of(params.user),
+            is_other_tip and not is_late,
+            is_late,
+            now,
+        )
+        if job.proof_of_work.slow:
+            self.pending_hash = submission
+        else:
+            self._judge(submission, job.proof_of_work.hash(header), now)
+
+    def _judge(self, submission: Submission, pow_hash: bytes, now: float) -> None:
+        offer, worker = submission.offer, submission.worker
+        target = offer.difficulty.target if offer is not None else None
+        is_block, reason = judge(
+            submission.job,
+            target,
+            submission.header,
+            pow_hash,
+            worker is not None,
+            submission.is_stale,
+            submission.at,
+        )
+        if is_block:
+            self._hand_over(submission, pow_hash)
+        if reason is not None or offer is None or worker is None:
+            refusal = reason or RejectReason.STALE
+            self._reject_share(submission.request_id, refusal, submission.params, offer, now)
+            return
+        self.accepted += 1
+        self._out.append(replies.accepted(submission.request_id))
+        self._events.append(
+            Share(
+                worker,
+                offer,
+                submission.extranonce1,
+                submission.params.extranonce2,
+                submission.header,
+                pow_hash,
+                submission.is_late,
+                submission.at,
+            )
+        )
+        if self.pace.share(offer.difficulty.value, submission.at):
+            self.want = Want.FRESH
+
+    def _hand_over(self, submission: Submission, pow_hash: bytes) -> None:
+        worker, params = submission.worker, submission.params
+        self.owner.block_found(
+            candidate(
+                submission.job,
+                submission.header,
+                pow_hash,
+                submission.extranonce1,
+                params.extranonce2,
+                sanitise(params.user),
+                worker.account if worker else None,
+                worker.name if worker else "",
+            )
+        )
+
+    def _job_not_offered(self, request_id: bytes, params: SubmitParams, now: float) -> Job | None:
+        """A job that the session does not hold (any more): kept for the block test, or unknown and
+        refused."""
+        if len(params.job_id) > LONGEST_JOB_ID:
+            self.refuse(request_id, RejectReason.MALFORMED, now, penalty=True)
+            return None
+        job = self.owner.find_job(params.job_id)
+        if job is None:
+            if not self.workers:
+                self._refuse_early(request_id, RejectReason.UNAUTHORIZED, now)
+            else:
+                self._reject_share(request_id, RejectReason.JOB_NOT_FOUND, params, None, now)
+        return job
+
+    def _worker_of(self, user: str) -> Worker | None:
+        """A name in another spelling of the same worker, an upper-case address say; None where it is not
+        here."""
+        if not self.workers:
+            return None
+        named = requests.worker_of(user, self.rules.parse_address)
+        return next((worker for worker in self.workers.values() if worker == named), None)
+
+    def _reject_share(
+        self, request_id: bytes, reason: RejectReason, params: SubmitParams, offer: Offer | None, now: float
+    ) -> None:
+        self._out.append(replies.rejected(request_id, reason))
+        work = offer.difficulty.work if offer is not None else 0
+        self._events.append(Refused(self.workers.get(params.user), reason, work, now))
+        if reason in _PENALISED:
+            self.spend(Limit.PENALTIES, now)
+        elif reason in _SUSPECT:
+            self._judge_quality()
+        elif reason is RejectReason.UNAUTHORIZED and not self.workers:
+            self.spend(Limit.EARLY_SUBMITS, now)
+
+    def _judge_quality(self) -> None:
+        self._bad_shares += 1
+        judged = self.accepted - self._judged_from + self._bad_shares
+        if judged < SHARES_JUDGED:
+            return
+        if self._bad_shares * 2 > judged:
+            raise ProtocolViolation("bad_shares")
+        self._bad_shares = 0
+        self._judged_from = self.accepted
+
+    def _refuse_early(self, request_id: bytes, reason: RejectReason, now: float) -> None:
+        self._out.append(replies.rejected(request_id, reason))
+        self._events.append(Refused(None, reason, 0, now))
+        self.spend(Limit.EARLY_SUBMITS, now)
+
+    # ------------------------------------------------------------------ work
+
+    @property
+    def is_mining(self) -> bool:
+        """Whether it can be sent work."""
+        return self.phase is Phase.MINING
+
+    def announce(self, job: Job, now: float, *, forced: bool = False) -> None:
+        """Send a job: one difficulty at most, then the line; only to a session that `is_mining`.
+
+        `forced` is an announcement made for sessions that waited for it. A changed tip or difficulty, the
+        first job and a forced one interrupt the miner (clean_jobs); a routine one does not.
+        """
+        known = self.pace.difficulty
+        is_first = not self.offers
+        difficulty = self.pace.for_announcement(job.network_difficulty, now)
+        mask = self.requested_mask & job.rolling_mask
+        if self.is_rolling and mask != self.told_mask:
+            self._tell_mask(mask)
+        is_changed = is_first or float(difficulty.value) != known
+        if is_changed:
+            self._out.append(replies.set_difficulty(difficulty.wire))
+        if job.tip != self.tip:
+            self.tip = job.tip
+            self.tip_sent_at = now
+            is_changed = True
+        self._out.append(job.clean_line if is_changed or forced else job.keep_line)
+        self.offers[job.id] = offer_of(job, difficulty, mask, now)
+        self.announced_at = now
+        self.want = Want.NOTHING
+        self._forget_offers(now)
+
+    def _forget_offers(self, now: float) -> None:
+        """Let go of offers whose successor is ten minutes old; the owner keeps their jobs for the block
+        test."""
+        while len(self.offers) > 1:
+            in_order = iter(self.offers.values())
+            oldest, successor = next(in_order), next(in_order)
+            if now - successor.announced_at <= CREDITED_SECONDS and len(self.offers) <= MOST_OFFERS:
+                return
+            del self.offers[oldest.job.id]
+
+    def want_fresh(self, *, is_resumed: bool = False) -> None:
+        """A job must come soon that this session has never seen. Before its first job any is, unless
+        resumed."""
+        if self.offers or is_resumed:
+            self.want = Want.FRESH
+
+    def raise_floor(self, difficulty: float) -> None:
+        """The client wants no difficulty below this; takes effect at once where the present one is."""
+        if self.pace.raise_floor(difficulty):
+            self.want_fresh()
+
+    def grant_mask(self, mask: int) -> None:
+        """Version bits that the client may roll from its next job on; for jobs already sent both masks
+        hold."""
+        self.requested_mask = mask
+        self.is_rolling = mask != 0
+        self.offers = {
+            job_id: msgspec.structs.replace(offer, mask=offer.mask | (mask & offer.job.rolling_mask))
+            for job_id, offer in self.offers.items()
+        }
+        if self.is_mining and self.is_rolling and self.told_mask != mask:
+            self._tell_mask(mask)
+
+    def _tell_mask(self, mask: int) -> None:
+        self.told_mask = mask
+        if self.rules.sends_version_mask:
+            self._out.append(replies.set_version_mask(mask))
+
+    def memory_key(self, worker: Worker) -> tuple[str, str, str]:
+        """Under which the worker's difficulty is remembered."""
+        return (worker.account, worker.name, self.pace.agent.name)
+
+    def reset_pace(self) -> None:
+        """Forget the difficulty of whoever was here before."""
+        agent = self.pace.agent
+        self.pace = Pace(self.rules.pace)
+        self.pace.agent = agent
+
+    def unread(self) -> bytes:
+        """Bytes that came and are not yet answered; a submission whose hash is still awaited included."""
+        return self.lines.pending
+
+    @property
+    def first_worker(self) -> Worker | None:
+        """The first authorised name: in a solo pool the owner of the connection's blocks."""
+        return next(iter(self.workers.values()), None)
+
+    # ------------------------------------------------------------------ out
+
+    def data_to_send(self) -> bytes:
+        """What is to be written, once; empty where there is nothing."""
+        out = self._out
+        if not out:
+            return b""
+        data = out[0] if len(out) == 1 else b"".join(out)
+        self._out = []
+        return data
+
+    def events_received(self) -> list[Event]:
+        """What has happened since the last call, in order."""
+        events = self._events
+        if events:
+            self._events = []
+        return events
+
+    def ping(self) -> None:
+        """Ask for a sign of life; cgminer answers "pong", Bitaxe with a method `pong`, others log it."""
+        self._request("mining.ping")
+
+    def request_version(self) -> None:
+        """Ask for name and version of the client."""
+        self._request("client.get_version")
+
+    def show_message(self, text: str) -> None:
+        """Let the miner log one line."""
+        self._out.append(replies.notification("client.show_message", [sanitise(text)]))
+
+    def reconnect(self, wait_seconds: int) -> None:
+        """Ask to come back to where it is connected to; cgminer follows no other host, some firmware
+        follows none."""
+        self._out.append(
+            replies.notification("client.reconnect", ["", 0, wait_seconds] if wait_seconds else [])
+        )
+
+    def change_extranonce1(self, identity: Identity) -> bool:
+        """Give the session another identity from its next job on; False where it has not subscribed to
+        that."""
+        current = self.identity
+        if current is None or not self.wants_extranonce:
+            return False
+        self.offers = {
+            job_id: msgspec.structs.replace(offer, extranonce1=offer.extranonce1 or current.extranonce1)
+            for job_id, offer in self.offers.items()
+        }
+        self.identity = identity
+        size = self.rules.proof_of_work.extranonce2_size
+        self._out.append(replies.set_extranonce(identity.extranonce1, size))
+        self.want = Want.FRESH
+        return True
+
+    def _request(self, method: str) -> None:
+        self._out.append(replies.request(self._next_own_id, method, []))
+        self._next_own_id += 1
+
+    # ------------------------------------------------------------------ answers shared with the handshake
+
+    def send(self, line: bytes) -> None:
+        """Queue a whole line."""
+        self._out.append(line)
+
+    def report(self, event: Event) -> None:
+        """Queue an event."""
+        self._events.append(event)
+
+    def refuse(self, request_id: bytes, reason: RejectReason, now: float, *, penalty: bool = False) -> None:
+        """Answer with an error; with `penalty` it counts towards closing."""
+        self._out.append(replies.rejected(request_id, reason))
+        if penalty:
+            self.spend(Limit.PENALTIES, now)
+
+    def spend(self, limit: Limit, now: float) -> None:
+        """Count a misbehaviour; raises ProtocolViolation where it was one too many."""
+        if self._budgets is None:
+            self._budgets = Budgets()
+        if self._budgets.spend(limit, now):
+            raise ProtocolViolation(limit.label)
+
+    def step(self, step: Step) -> None:
+        """Move to the next phase; entering MINING makes the session want work."""
+        before = self.phase
+        self.phase = TRANSITIONS[before, step]
+        if self.phase is Phase.MINING and before is not Phase.MINING:
+            self._handshake_done = True
+            self.lines.limit_bytes = MINER_LINE_BYTES
+            if self.want is Want.NOTHING:
+                self.want = Want.CURRENT
+
+    # ------------------------------------------------------------------ time and end
+
+    def tick(self, now: float) -> None:
+        """Close what has overstayed its deadlines; keep an honest miner from hanging up on silence."""
+        if self.phase is Phase.CLOSED:
+            return
+        rules = self.rules
+        age = now - self._connected_at
+        if self._close_at is not None and now >= self._close_at:
+            self.close("authorize_denied")
+        elif self._partial_since is not None and self.pending_hash is None and self._waits_too_long(now):
+            self.close("line_timeout")
+        elif self.phase is Phase.CONNECTED and age >= rules.first_line_seconds and not self.agent:
+            self.close("first_line_timeout")
+        elif not self._handshake_done and age >= rules.handshake_seconds:
+            self.close("handshake_timeout")
+        elif self.is_mining and now - self.announced_at >= KEEPALIVE_SECONDS:
+            # No new work is to be had. cgminer hangs up after 90 s without a byte: ping, and hand out
+            # nothing old.
+            self.announced_at = now
+            self.ping()
+
+    def _waits_too_long(self, now: float) -> bool:
+        since = self._partial_since
+        return since is not None and now - since >= self.rules.line_seconds
+
+    def close_soon(self, now: float) -> None:
+        """Close in a second: the peer is to read why."""
+        self._close_at = now + DENIED_CLOSE_SECONDS
+
+    def close(self, cause: str) -> None:
+        """End it; what is queued may still be written. The first cause stands."""
+        if self.phase is not Phase.CLOSED:
+            self.phase = TRANSITIONS[self.phase, Step.CLOSE]
+            self.closed_for = cause
+            self.pending_hash = None
+            self.want = Want.NOTHING
+
+    def export(self) -> SessionExport:
+        """All that a successor needs, by value; see `stratum.handover`."""
+        return handover.export(self)
+
+    @classmethod
+    def restore(
+        cls, exported: SessionExport, rules: SessionRules, owner: SessionOwner, peer: str, now: float
+    ) -> "Session":
+        """A session that goes on where an exported one stopped; raises ValueError for a newer schema."""
+        session = cls(rules, owner, peer, now)
+        handover.restore(session, exported, now)
+        return session

@@ -1,0 +1,115 @@
+"""A job: one template with one coinbase, as a notify line announces it; it belongs to no session.
+
+Every session of a coinbase variant is sent the same job, so its line is encoded once. What differs between
+sessions (extranonce1, difficulty, mask) is not here. The duplicate table is: it lives and dies with the
+job, so that a share replayed on another connection, or after a resume, meets the same table.
+"""
+
+import msgspec
+
+from stratum.work.byteorder import previous_hash_wire
+from stratum.work.coin import ProofOfWork
+from stratum.work.coinbase import Coinbase
+from stratum.work.template import Template
+
+# Core refuses a block more than two hours ahead of its clock; 200 s of that are left for clocks that
+# disagree.
+NTIME_AHEAD_SECONDS = 7000
+
+
+class BlockTarget(msgspec.Struct, frozen=True):
+    """A chain that a hash of this job may win, and its target. Merged mining will give a job more than
+    one."""
+
+    chain: str
+    target: int
+
+
+class Job:
+    """Immutable but for `claimed`, the hashes credited as shares of it, and `offers`, a cache of the job
+    book's."""
+
+    __slots__ = (
+        "bits_bytes",
+        "block_targets",
+        "branch",
+        "claimed",
+        "clean_line",
+        "coinbase_prefix",
+        "coinbase_suffix",
+        "easiest_block_target",
+        "header_start",
+        "id",
+        "keep_line",
+        "latest_ntime_offset",
+        "minimum_ntime",
+        "moves_across_time_edge",
+        "network_difficulty",
+        "ntime",
+        "offers",
+        "previous_hash",
+        "proof_of_work",
+        "rolling_mask",
+        "template",
+        "tip",
+        "version",
+    )
+
+    def __init__(
+        self,
+        template: Template,
+        coinbase: Coinbase,
+        *,
+        job_id: str,
+        tip: int,
+        ntime: int,
+        received_at: float,
+        rolling_mask: int,
+        proof_of_work: ProofOfWork,
+        chain: str,
+        is_minimum_difficulty_chain: bool = False,
+    ) -> None:
+        self.id = job_id
+        self.template = template
+        self.tip = tip
+        self.ntime = ntime
+        self.proof_of_work = proof_of_work
+        self.rolling_mask = rolling_mask & ~template.required_version_bits
+        # Cleared bits inside the mask are what makes OR, XOR and BIP 310's replace agree on the sixth
+        # parameter.
+        self.version = template.version & ~self.rolling_mask
+        self.coinbase_prefix = coinbase.prefix
+        self.coinbase_suffix = coinbase.suffix
+        self.branch = template.merkle_branch
+        self.previous_hash = template.previous_hash
+        self.header_start = self.version.to_bytes(4, "little") + template.previous_hash
+        self.bits_bytes = template.bits.to_bytes(4, "little")
+        self.block_targets = (BlockTarget(chain, template.network_target),)
+        self.easiest_block_target = max(block.target for block in self.block_targets)
+        self.network_difficulty = proof_of_work.difficulty_1 / template.network_target
+        self.minimum_ntime = template.minimum_time
+        # now + offset is the latest ntime: the node's time is its template's, plus the time since it came
+        self.latest_ntime_offset = template.current_time - received_at + NTIME_AHEAD_SECONDS
+        self.moves_across_time_edge = is_minimum_difficulty_chain
+        self.claimed: set[bytes] = set()
+        # what sessions were promised of this job in the newest announcement, by (difficulty, mask); see
+        # stratum.jobs
+        self.offers: dict[tuple[float, int], object] = {}
+        head = self._line_head()
+        self.clean_line = head + b"true]}\n"
+        self.keep_line = head + b"false]}\n"
+
+    def _line_head(self) -> bytes:
+        branch = ",".join(f'"{sibling.hex()}"' for sibling in self.branch)
+        fields = (
+            f'"{self.id}"',
+            f'"{previous_hash_wire(self.previous_hash)}"',
+            f'"{self.coinbase_prefix.hex()}"',
+            f'"{self.coinbase_suffix.hex()}"',
+            f"[{branch}]",
+            f'"{self.version:08x}"',
+            f'"{self.template.bits:08x}"',
+            f'"{self.ntime:08x}"',
+        )
+        params = ",".join(fields)
+        return f'{{"id":null,"method":"mining.notify","params":[{params},'.encode("ascii")

@@ -1,0 +1,148 @@
+"""The server at real sockets: work goes out, replies wait for the record, limits hold, the drain is spread."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from stratum.server import Listener, ServerLimits
+from tests.builders import SHA256D, USER, make_rules
+from tests.harness.lines import EASIEST, Client, running, submission
+
+
+async def test_a_miner_gets_work_and_its_shares_are_recorded_before_it_hears_of_them() -> None:
+    async with running() as run:
+        job = run.owner.make()
+        client = await run.client()
+        notify = await client.handshake()
+        assert notify["params"][0] == job.id
+        run.owner.notes.clear()
+        reply = await client.call("mining.submit", *submission(job.id, 1, 9)["params"], request_id=9)
+        assert reply == {"id": 9, "result": True, "error": None}
+        assert run.owner.notes[:2] == ["record", "commit"]
+
+
+async def test_a_hundred_shares_in_one_segment_are_answered_in_order() -> None:
+    async with running() as run:
+        job = run.owner.make()
+        client = await run.client()
+        await client.handshake()
+        client.send(*[submission(job.id, n, 100 + n) for n in range(100)])
+        answers = [await client.line() for _ in range(100)]
+        assert [answer and answer["id"] for answer in answers] == list(range(100, 200))
+
+
+async def test_new_work_reaches_everybody() -> None:
+    async with running() as run:
+        run.owner.make()
+        clients = [await run.client() for _ in range(20)]
+        for client in clients:
+            await client.handshake()
+        new = run.owner.make(tip=2)
+        run.server.announce()
+        for client in clients:
+            notify = await client.until("mining.notify")
+            assert notify["params"][0] == new.id
+            assert notify["params"][8] is True
+
+
+async def test_who_connects_while_there_is_no_work_gets_it_when_there_is() -> None:
+    async with running() as run:
+        client = await run.client()
+        await client.call("mining.subscribe", "cpuminer/2")
+        assert (await client.call("mining.authorize", USER, "x"))["result"] is True
+        job = run.owner.make()
+        run.server.announce()
+        assert (await client.until("mining.notify"))["params"][0] == job.id
+
+
+async def test_a_forced_job_goes_to_who_waits_for_it_and_to_nobody_else() -> None:
+    async with running() as run:
+        run.owner.make()
+        wishing, other = await run.client(), await run.client()
+        for client in (wishing, other):
+            await client.call("mining.subscribe", "cpuminer/2")
+            client.send({"id": 2, "method": "mining.authorize", "params": [USER, "x"]})
+            await client.until("mining.notify")
+        wishing.send({"id": 3, "method": "mining.suggest_difficulty", "params": [64]})
+        assert (await wishing.until("mining.set_difficulty"))["params"] == [64]
+        assert (await wishing.until("mining.notify"))["params"][8] is True
+        # the other one's next line is the answer to its own ping: nothing came in between
+        assert await other.call("mining.ping") == {"id": 1, "result": "pong", "error": None}
+
+
+async def test_slow_hashes_keep_the_order_of_one_connection_and_hold_up_no_other() -> None:
+    slow = msgspec.structs.replace(SHA256D, slow=True)
+    async with running(proof_of_work=slow) as run:
+        job = run.owner.make(proof_of_work=slow)
+        client, other = await run.client(), await run.client()
+        await client.handshake()
+        await other.handshake()
+        client.send(*[submission(job.id, n, 100 + n) for n in range(50)])
+        assert (await other.call("mining.ping"))["result"] == "pong"
+        answers = [await client.line() for _ in range(50)]
+        assert [answer and answer["id"] for answer in answers] == list(range(100, 150))
+
+
+async def test_a_connection_over_the_limit_is_closed_and_the_others_stay() -> None:
+    async with running(ServerLimits(connections=2)) as run:
+        run.owner.make()
+        first, second = await run.client(), await run.client()
+        await first.handshake()
+        await second.handshake()
+        assert await (await run.client()).is_closed()
+        assert (await first.call("mining.ping"))["result"] == "pong"
+
+
+async def test_one_address_cannot_take_every_place() -> None:
+    async with running(ServerLimits(connections=10, connections_per_address=1)) as run:
+        run.owner.make()
+        await (await run.client()).handshake()
+        assert await (await run.client()).is_closed()
+        await (await run.client("127.0.0.2")).handshake()
+
+
+async def test_a_closed_connection_makes_room_and_leaves_nothing_behind() -> None:
+    async with running(ServerLimits(connections=1)) as run:
+        run.owner.make()
+        client = await run.client()
+        await client.handshake()
+        client.writer.close()
+        while len(run.server):
+            await asyncio.sleep(0)
+        assert run.owner.notes[-1] == "closed disconnected"
+        await (await run.client()).handshake()
+
+
+async def test_a_drain_takes_nobody_in_and_closes_everybody_within_its_time() -> None:
+    async with running() as run:
+        run.owner.make()
+        clients = [await run.client() for _ in range(10)]
+        for client in clients:
+            await client.handshake()
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
+        drain = asyncio.create_task(run.server.drain(0.5))
+        assert await clients[0].is_closed()  # the first at once
+        assert loop.time() - started_at < 0.3
+        with pytest.raises(OSError, match="Connect call failed"):
+            await run.client()
+        assert await clients[-1].is_closed()
+        assert 0.4 < loop.time() - started_at < 2
+        await drain
+
+
+async def test_a_taken_port_is_an_error_that_names_it() -> None:
+    async with running() as run:
+        with pytest.raises(OSError, match="in use"):
+            await run.server.start([Listener("127.0.0.1", run.port, make_rules())])
+
+
+async def test_ipv6_listeners_are_served() -> None:
+    async with running() as run:
+        run.owner.make()
+        rules = make_rules(difficulty=EASIEST)
+        [(address, port)] = await run.server.start([Listener("::1", 0, rules)])
+        reader, writer = await asyncio.open_connection(address, port)
+        run.writers.append(writer)
+        await Client(reader, writer).handshake()
