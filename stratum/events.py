@@ -6,6 +6,7 @@ BlockCandidate                            handed to the owner the moment its has
 nothing
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -109,12 +110,8 @@ class SessionExport(msgspec.Struct, frozen=True):
     unsent: bytes
 
 
-class AddressBook(Protocol):
-    """Turns the address part of a user name into an account, by computation alone: no database, no RPC."""
-
-    def __call__(self, text: str) -> Address | RejectReason:
-        """The address, or why it may not be used here."""
-        ...
+# Turns the address part of a user name into an account, or says why it may not be used here; by computation alone.
+AddressBook = Callable[[str], Address | RejectReason]
 
 
 class SessionOwner(Protocol):

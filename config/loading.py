@@ -1,0 +1,173 @@
+"""[shell] YAML, secret files and environment → Settings, or every problem at once with its key and line.
+
+Reading goes in three steps, each of which runs as far as it can: the document (ruamel.yaml: YAML 1.2,
+duplicate keys refused), the shape (each section against its struct, field by field, since msgspec alone
+stops at the first error), and what fields have to do with each other. Relative paths are relative to the
+settings file's folder.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from config.problems import Problem, SettingsError
+from config.rules import cross_field_problems
+from config.schema import NodeSettings, Settings
+from config.secret import Secret
+from config.shape import Shape
+
+LARGEST_FILE_BYTES = 1 << 20
+DEEPEST_NESTING = 16
+MOST_VALUES = 10_000
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read a settings file. Raises SettingsError that lists every problem found."""
+    document = _document(path)
+    shape = Shape(document)
+    settings = shape.convert(Settings)
+    problems = shape.problems
+    if settings is not None:
+        lines = shape.line_of
+        settings = _with_paths(settings, path.parent)
+        settings, secret_problems = _with_secrets(
+            settings, environment if environment is not None else os.environ
+        )
+        problems = problems + [
+            Problem(problem.key_path, lines(problem.key_path), problem.message)
+            for problem in secret_problems + cross_field_problems(settings)
+        ]
+    if problems or settings is None:
+        raise SettingsError(sorted(problems, key=lambda problem: problem.line or 0))
+    return settings
+
+
+# ---------------------------------------------------------------------- the document
+
+
+def _document(path: Path) -> CommentedMap:
+    yaml = YAML(typ="rt", pure=True)
+    yaml.version = "1.2"
+    try:
+        document = yaml.load(_text(path))
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise _refused(f"{_first_line(error.problem)}; write every key once", line) from error
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise _refused(f"this is not YAML: {_first_line(error.problem)}", line) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise _refused(f"this is not YAML: {_first_line(str(error))}") from error
+    if document is None:
+        raise _refused("the file is empty; `engineroom config example` prints one to start from")
+    if not isinstance(document, CommentedMap):
+        raise _refused(
+            "a settings file is a list of `key: value` lines; `engineroom config example` prints one"
+        )
+    _check_extent(document)
+    return document
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE_BYTES + 1)
+    except IsADirectoryError as error:
+        raise _refused("this is a directory, not a settings file") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise _refused(f"cannot be read: {reason}") from error
+    if len(data) > LARGEST_FILE_BYTES:
+        raise _refused("the file is larger than 1 MiB, which no settings file is")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise _refused("the file is not UTF-8 text", line) from error
+
+
+def _check_extent(document: CommentedMap) -> None:
+    """A few kilobytes of anchors can stand for gigabytes of values, and anchors can hold themselves."""
+    values = 0
+    layer: list[Any] = [document]
+    for _ in range(DEEPEST_NESTING):
+        values += len(layer)
+        if not layer or values > MOST_VALUES:
+            break
+        layer = [child for value in layer for child in _children(value)]
+    if layer:
+        raise _refused("the file nests deeper, or repeats itself more often, than any settings file does")
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, CommentedSeq) else []
+
+
+def _refused(message: str, line: int | None = None) -> SettingsError:
+    return SettingsError([Problem("", line, message)])
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().split("\n")[0]
+
+
+# ---------------------------------------------------------------------- paths and secrets
+
+
+def _with_paths(settings: Settings, folder: Path) -> Settings:
+    def absolute(text: str | None) -> str | None:
+        return None if text is None else str((folder / Path(text).expanduser()).absolute())
+
+    nodes = tuple(
+        msgspec.structs.replace(
+            node, cookie_file=absolute(node.cookie_file), password_file=absolute(node.password_file)
+        )
+        for node in settings.nodes
+    )
+    return msgspec.structs.replace(
+        settings,
+        data_directory=absolute(settings.data_directory),
+        notify_socket=absolute(settings.notify_socket),
+        nodes=nodes,
+    )
+
+
+def _with_secrets(settings: Settings, environment: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
+    problems: list[Problem] = []
+    nodes: list[NodeSettings] = []
+    for position, node in enumerate(settings.nodes):
+        password, problem = _password(node, environment, f"nodes.{position}")
+        nodes.append(msgspec.structs.replace(node, password=password))
+        problems += [problem] if problem is not None else []
+    return msgspec.structs.replace(settings, nodes=tuple(nodes)), problems
+
+
+def _password(
+    node: NodeSettings, environment: Mapping[str, str], key: str
+) -> tuple[Secret | None, Problem | None]:
+    if node.password_environment is not None:
+        value = environment.get(node.password_environment)
+        if not value:
+            message = f"the environment variable {node.password_environment} is not set"
+            return None, Problem(f"{key}.password_environment", None, message)
+        return Secret(value), None
+    if node.password_file is None:
+        return None, None
+    try:
+        value = Path(node.password_file).read_text("utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        message = f"cannot read {node.password_file}: {reason.lower()}"
+        return None, Problem(f"{key}.password_file", None, message)
+    if not value:
+        return None, Problem(f"{key}.password_file", None, f"{node.password_file} is empty")
+    return Secret(value), None

@@ -1,0 +1,94 @@
+"""The commented reference file, generated from the schema's prose. It neither reads nor writes files."""
+
+import textwrap
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from config.schema import Settings
+from config.secret import Secret
+from config.shape import bounds_text
+
+WIDTH = 100
+
+_HEADER = """\
+# Engineroom: every setting, its meaning, its bounds and its default.
+# Lines that begin with `# ` and a key show the default; remove the `# ` to change it.
+# Relative paths are relative to this file. Passwords never stand in here: see password_file.
+# Check your file with `engineroom check -c FILE` before you run it.
+"""
+
+# What a required setting or a list shows: a whole that loads, on a network whose coins cost nothing.
+_EXAMPLES: dict[str, str] = {
+    "coin": "bitcoin",
+    "network": "regtest",
+    "payout.mode": "solo",
+    "nodes.name": "local",
+    "nodes.url": "http://127.0.0.1:18443",
+    "nodes.cookie_file": "/var/lib/bitcoin/regtest/.cookie",
+    "stratum.listeners.address": "0.0.0.0",  # noqa: S104  an example of the default
+    "stratum.listeners.port": "3333",
+}
+
+
+def reference_yaml() -> str:
+    """The reference file, as `engineroom config example` prints it."""
+    return _HEADER + "\n".join(_section(Settings, "", 0)) + "\n"
+
+
+def _section(struct: type[msgspec.Struct], path: str, indent: int) -> list[str]:
+    lines: list[str] = []
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        hint = hints[field.name]
+        if hint == Secret | None:
+            continue
+        field_path = f"{path}.{field.name}" if path else field.name
+        if indent == 0:
+            lines.append("")
+        lines += _field(field, hint, field_path, indent)
+    return lines
+
+
+def _field(field: Any, hint: Any, path: str, indent: int) -> list[str]:
+    meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    pad = " " * indent
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        return [*_prose(bare.__doc__ or "", pad), f"{pad}{field.name}:", *_section(bare, path, indent + 2)]
+    if get_origin(bare) is tuple:
+        entry = _section(get_args(bare)[0], path, indent + 4)
+        first = next(position for position, line in enumerate(entry) if not line.lstrip().startswith("#"))
+        entry[first] = f"{pad}  - " + entry[first].lstrip()
+        return [*_prose(_sentence(meta, None), pad), f"{pad}{field.name}:", *entry]
+    prose = _prose(_sentence(meta, bare), pad)
+    example = _EXAMPLES.get(path)
+    if example is not None:
+        return [*prose, f"{pad}{field.name}: {example}"]
+    shown = "" if field.default is None else _yaml(field.default)
+    return [*prose, f"{pad}# {field.name}: {shown}".rstrip()]
+
+
+def _sentence(meta: Meta | None, bare: Any) -> str:
+    sentence = (meta.description or "") if meta is not None else ""
+    options = [option for option in get_args(bare) if isinstance(option, str)]
+    bounds = "" if meta is None or meta.pattern or meta.max_length else bounds_text(meta)
+    if options:
+        return f"{sentence} One of {', '.join(options)}."
+    return f"{sentence} ({bounds.strip()})" if bounds else sentence
+
+
+def _prose(text: str, pad: str) -> list[str]:
+    return [f"{pad}# {line}" for line in textwrap.wrap(" ".join(text.split()), WIDTH - len(pad) - 2)]
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        is_plain = (
+            value and not value.replace("e", "").isdigit() and all(c.isalnum() or c in "/._-" for c in value)
+        )
+        return value if is_plain else f'"{value}"'
+    return f"{value:g}" if isinstance(value, float) and abs(value) < 1e6 else str(value)

@@ -1,0 +1,233 @@
+"""The settings as typed values: units in names, bounds and prose on every field; it reads and checks nothing.
+
+The prose is written once, here: `config.reference` prints it as the commented reference file,
+`config.loading` quotes the bounds in its errors. Fields of type Secret are never read from the file itself.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from config.secret import Secret
+
+PLACEHOLDER_ADDRESS = "PUT-YOUR-ADDRESS-HERE"
+
+
+class PayoutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is paid for a block."""
+
+    mode: Annotated[
+        Literal["pool", "solo"],
+        Meta(
+            description="pool: every block pays `address`. "
+            "solo: a block pays the address in the user name of the miner that found it."
+        ),
+    ]
+    address: Annotated[
+        str | None,
+        Meta(
+            description="Who is paid in `pool` mode: an ordinary address of the coin and network above. "
+            "Not used in `solo` mode.",
+        ),
+    ] = None
+
+
+class CoinbaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What your blocks say."""
+
+    tag: Annotated[
+        str,
+        Meta(
+            max_length=40,
+            pattern=r"^[ -~]*$",
+            description="Text in the coinbase of every block: how explorers name your pool. Printable ASCII.",
+        ),
+    ] = "/engineroom/"
+
+
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One full node. The first one is preferred; a node that knows more work supplies templates at once."""
+
+    name: Annotated[
+        str,
+        Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="What logs call it: letters, digits, - and _."),
+    ]
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[^@/\s]+/?$",
+            description="Where its RPC listens, without credentials: http://127.0.0.1:8332",
+        ),
+    ]
+    cookie_file: Annotated[
+        str | None,
+        Meta(description="The node's .cookie file. Either this, or `user` and one of the two passwords."),
+    ] = None
+    user: Annotated[str | None, Meta(description="RPC user name, where there is no cookie.")] = None
+    password_file: Annotated[
+        str | None, Meta(description="A file that holds the RPC password and nothing else.")
+    ] = None
+    password_environment: Annotated[
+        str | None, Meta(description="The name of an environment variable that holds the RPC password.")
+    ] = None
+    zmq_hashblock: Annotated[
+        str | None,
+        Meta(
+            pattern=r"^(tcp|ipc)://\S+$",
+            description="The node's -zmqpubhashblock address: new blocks are heard of at once. "
+            "Debian's litecoind accepts that option and ignores it; use blocknotify there.",
+        ),
+    ] = None
+    longpoll: Annotated[
+        bool,
+        Meta(
+            description="Keep one long-poll pending. It holds one of the node's RPC threads: "
+            "give the node -rpcthreads=8 or more."
+        ),
+    ] = False
+    password: Secret | None = None
+
+
+class DifficultySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Share difficulty on one port, in units of difficulty 1."""
+
+    start: Annotated[
+        float, Meta(gt=0, le=1e15, description="Where a miner starts that the pool has not seen before.")
+    ] = 16384
+    minimum: Annotated[
+        float, Meta(gt=0, le=1e15, description="Never below this. 0.0001 lets ESP32 miners in.")
+    ] = 1
+    maximum: Annotated[float, Meta(gt=0, le=1e15, description="Never above this.")] = 1e12
+
+
+class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A port that miners connect to."""
+
+    address: Annotated[
+        str,
+        Meta(description="The IPv4 or IPv6 address to listen on; 0.0.0.0 or :: for all of a family."),
+    ] = "0.0.0.0"  # noqa: S104  miners come from other machines
+    port: Annotated[int, Meta(ge=0, le=65535, description="The TCP port; 0 takes any free one.")] = 3333
+    difficulty: DifficultySettings = DifficultySettings()
+
+
+class StratumSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How miners are served."""
+
+    listeners: Annotated[
+        tuple[ListenerSettings, ...],
+        Meta(
+            min_length=1,
+            max_length=16,
+            description="One entry a port. Large machines and small ones are best kept apart.",
+        ),
+    ] = (ListenerSettings(),)
+    share_interval_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=120,
+            description="How often a machine should send a share. Difficulty is adjusted to this.",
+        ),
+    ] = 10
+    version_rolling_mask: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9a-fA-F]{8}$",
+            description="Version bits that miners may roll (BIP 320), 8 hex digits; 00000000 forbids it.",
+        ),
+    ] = "1fffe000"
+    send_version_mask: Annotated[
+        bool,
+        Meta(description="Push the granted mask with the first job. Bitaxe before 2.0.6 crashes on it."),
+    ] = True
+    late_share_grace_milliseconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="How long after a new block shares for the old one are still counted.",
+        ),
+    ] = 1000
+    maximum_connections: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="All ports together; needs as many open files.")
+    ] = 18_000
+    maximum_connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="From one IP address; 0 is no limit. A farm behind a router is one address.",
+        ),
+    ] = 0
+    maximum_names_per_connection: Annotated[
+        int, Meta(ge=1, le=1024, description="Worker names that one connection (a proxy) may authorise.")
+    ] = 256
+    maximum_shares_per_second: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e6,
+            description="On one connection, before even a difficulty fixed by password is raised; 0 is never.",
+        ),
+    ] = 50
+    nicehash_minimum_difficulty: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e15,
+            description="NiceHash refuses pools that send it less, ever; 0 treats it like any.",
+        ),
+    ] = 524288
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is written to stderr."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="debug also tells why each connection ended."),
+    ] = "info"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    coin: Annotated[Literal["bitcoin", "litecoin"], Meta(description="What is mined.")]
+    network: Annotated[
+        Literal["mainnet", "testnet", "testnet4", "signet", "regtest"],
+        Meta(description="bitcoin: mainnet, testnet4, signet, regtest. litecoin: mainnet, testnet, regtest."),
+    ]
+    data_directory: Annotated[
+        str,
+        Meta(description="Where found blocks are kept until the nodes have spoken. Created if missing."),
+    ] = "/var/lib/engineroom"
+    payout: PayoutSettings
+    coinbase: CoinbaseSettings = CoinbaseSettings()
+    nodes: Annotated[
+        tuple[NodeSettings, ...],
+        Meta(min_length=1, max_length=8, description="Full nodes of your own, the preferred one first."),
+    ]
+    notify_socket: Annotated[
+        str | None,
+        Meta(
+            description="Where `engineroom notify` tells of blocks; notify.sock in data_directory if not set. "
+            'In the node: blocknotify=engineroom notify /var/lib/engineroom/notify.sock "%s"'
+        ),
+    ] = None
+    template_refresh_seconds: Annotated[
+        float, Meta(ge=1, le=60, description="How often new transactions are picked up between blocks.")
+    ] = 20
+    trust_stricter_target: Annotated[
+        bool,
+        Meta(
+            description="On regtest only: let the node's own stricter `target` decide what a block is, "
+            "as `engineroom devnode` offers it."
+        ),
+    ] = False
+    stratum: StratumSettings = StratumSettings()
+    drain_seconds: Annotated[
+        float, Meta(ge=0, le=3600, description="Over how long connections are closed when the pool stops.")
+    ] = 10
+    log: LogSettings = LogSettings()

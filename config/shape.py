@@ -1,0 +1,197 @@
+"""A YAML document against the structs of the schema: field by field, each error with its key and line.
+
+msgspec converts one value at a time here, because it would stop at the first error and an operator wants
+all of them.
+"""
+
+import difflib
+import math
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from config.problems import Problem
+from config.secret import Secret
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_INLINE_SECRET = "a secret does not belong into this file; use {name}_file or {name}_environment"  # noqa: S105
+
+
+class Shape:
+    """One walk over a document; `problems` holds what it found wrong."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.problems: list[Problem] = []
+        self._document = document
+        self._lines: dict[str, int] = {"": 1}
+
+    def convert(self, struct: type[T]) -> T | None:
+        """The document as this struct; None where `problems` says why not."""
+        return self._section(self._document, struct, "")
+
+    def line_of(self, key_path: str) -> int | None:
+        """The line of a key, or of the nearest one above it that the file has."""
+        while key_path not in self._lines and key_path:
+            key_path = key_path.rpartition(".")[0]
+        return self._lines.get(key_path)
+
+    def _problem(self, key_path: str, message: str) -> None:
+        self.problems.append(Problem(key_path, self.line_of(key_path), message))
+
+    # ------------------------------------------------------------------ sections
+
+    def _section(self, value: Any, struct: type[T], key_path: str) -> T | None:
+        if value is None:  # a heading whose keys are all commented out
+            value = {}
+        if not isinstance(value, dict):
+            self._problem(key_path, f"is a section: write its keys below it, not {_shown(value)}")
+            return None
+        before = len(self.problems)
+        hints = get_type_hints(struct, include_extras=True)
+        fields = {field.name: field for field in msgspec.structs.fields(struct)}
+        converted: dict[str, Any] = {}
+        for key, child in value.items():
+            child_path = f"{key_path}.{key}" if key_path else str(key)
+            self._lines[child_path] = _line_of_key(value, key)
+            if key not in fields or hints[key] == Secret | None:
+                self._unknown(
+                    str(key), child_path, [name for name in fields if hints[name] != Secret | None], fields
+                )
+            else:
+                converted[key] = self._value(child, hints[key], child_path)
+        for name, field in fields.items():
+            if field.required and name not in value:
+                missing = f"{key_path}.{name}" if key_path else name
+                self._problem(missing, f"is missing: {_description(hints[name]) or 'it has no default'}")
+        return struct(**converted) if len(self.problems) == before else None
+
+    def _unknown(self, key: str, key_path: str, names: list[str], fields: dict[str, Any]) -> None:
+        if key in fields:
+            self._problem(key_path, _INLINE_SECRET.format(name=key))
+            return
+        near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}"
+        self._problem(key_path, f"there is no such setting; {hint}")
+
+    # ------------------------------------------------------------------ values
+
+    def _value(self, value: Any, hint: Any, key_path: str) -> Any:
+        meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
+        bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+        if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+            return self._section(value, bare, key_path)
+        if get_origin(bare) is tuple:
+            return self._list(value, get_args(bare)[0], meta, key_path)
+        return self._scalar(value, hint, key_path)
+
+    def _list(self, value: Any, struct: type[msgspec.Struct], meta: Meta | None, key_path: str) -> Any:
+        if not isinstance(value, list):
+            self._problem(key_path, "is a list: begin each entry with `- `")
+            return None
+        least = meta.min_length or 0 if meta is not None else 0
+        most = meta.max_length if meta is not None and meta.max_length is not None else len(value)
+        if not least <= len(value) <= most:
+            self._problem(key_path, f"has {len(value)} entries; {least} to {most} are possible")
+        entries = []
+        for position, entry in enumerate(value):
+            entry_path = f"{key_path}.{position}"
+            self._lines[entry_path] = _line_of_item(value, position)
+            entries.append(self._section(entry, struct, entry_path))
+        return tuple(entries)
+
+    def _scalar(self, value: Any, hint: Any, key_path: str) -> Any:
+        plain = _plain(value)
+        if isinstance(plain, float) and not math.isfinite(plain):
+            self._problem(key_path, f"is {plain}, which is no number to work with")
+            return None
+        try:
+            return msgspec.convert(plain, hint, strict=True)
+        except msgspec.ValidationError as error:
+            self._problem(key_path, _told(str(error), plain, hint))
+            return None
+
+
+# ---------------------------------------------------------------------- words
+
+
+def _told(error: str, value: Any, hint: Any) -> str:
+    """msgspec's sentence in the words of an operator: what it is, and what it may be."""
+    wanted = _wanted(hint)
+    if isinstance(value, str) and "@" in value:  # may hold a password: not to be printed
+        return f"holds an @; it must be {wanted}"
+    return f"is {_shown(value)}; it must be {wanted}" if wanted else error
+
+
+def _wanted(hint: Any) -> str:
+    meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    options = get_args(bare)
+    if options and all(isinstance(option, str) for option in options):
+        return "one of " + ", ".join(options)
+    types = [option for option in options if option is not type(None)] or [bare]
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    words = names.get(types[0], "something else")
+    return words + bounds_text(meta)
+
+
+def bounds_text(meta: Meta | None) -> str:
+    """The bounds of a field as words, or nothing."""
+    if meta is None:
+        return ""
+    if meta.pattern is not None:
+        return f" like the description says: {meta.description}"
+    if meta.max_length is not None:
+        return f" of at most {meta.max_length} characters"
+    low, is_open = (meta.ge, False) if meta.ge is not None else (meta.gt, True)
+    if low is None:
+        return ""
+    start = f" above {low:g}" if is_open else f" from {low:g}"
+    return start + (f", at most {meta.le:g}" if is_open and meta.le is not None else f" to {meta.le:g}")
+
+
+def _description(hint: Any) -> str | None:
+    meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
+    if meta is not None:
+        return meta.description
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return (bare.__doc__ or "").strip().rstrip(".") or None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a section"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value!r}"[:80]
+
+
+def _plain(value: Any) -> Any:
+    """ruamel's own number and text types as Python's; a number above all floats is told as infinite."""
+    if isinstance(value, bool) or value is None:
+        return value
+    for plain in (int, float, str):
+        if isinstance(value, plain):
+            try:
+                return plain(value)
+            except OverflowError:
+                return math.inf
+    return value
+
+
+def _line_of_key(section: Any, key: Any) -> int:
+    data = getattr(section, "lc", None)
+    try:
+        return int(data.key(key)[0]) + 1 if data is not None else 1
+    except (KeyError, TypeError, AttributeError):  # a key that came in through a merge (<<) has no line
+        return int(getattr(data, "line", 0)) + 1
+
+
+def _line_of_item(section: Any, position: int) -> int:
+    data = getattr(section, "lc", None)
+    return int(data.item(position)[0]) + 1 if data is not None and data.data else 1

@@ -1,0 +1,294 @@
+"""Where everything meets: one process of supervisor and gateway. Read top to bottom it is the architecture.
+
+Built in `Application.__init__` in the order in which they need one another; started and drained in `run`. Nothing
+else in the project knows all of these at once.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import resource
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from config.schema import ListenerSettings, NodeSettings, Settings
+from payouts.plan import Plan, sole
+from pool.gateway.block_files import FoundBlock
+from pool.gateway.gateway import Gateway
+from pool.gateway.outcome import Outcome
+from pool.gateway.submission import Submitter
+from pool.gateway.tally import ShareTally
+from pool.gateway.work_source import EPOCH_BYTES, Variant, WorkRules, WorkSource
+from pool.node.endpoint import NodeEndpoint
+from pool.node.nodes import Nodes
+from pool.node.signals import NotifySocketError
+from pool.node.verdicts import SubmitVerdict
+from stratum.errors import RejectReason
+from stratum.extranonce import ExtranonceCounter
+from stratum.jobs import JobBook
+from stratum.pacing import PaceRules
+from stratum.server import Listener, ServerLimits, StratumServer
+from stratum.session import SessionRules
+from stratum.work.address import Address, AddressError, WrongNetwork, parse_address
+from stratum.work.coin import Network, network
+
+HASH_THREADS = 2
+MAINTENANCE_SECONDS = 1.0
+REPORT_SECONDS = 60.0
+SUBMISSIONS_DRAIN_SECONDS = 10.0
+
+log = logging.getLogger("engineroom")
+
+
+class CannotStart(Exception):
+    """The pool cannot start for a reason that the operator can mend; the message is one line that says how."""
+
+
+class Application:
+    """One gateway with its nodes, from the settings to the last closed connection."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Wire it; must be called on the loop. Raises CannotStart where the data directory cannot be had."""
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._directory = _data_directory(settings)
+        self._network = network(settings.coin, settings.network)
+        self.tally = ShareTally()
+        self.blocks: list[tuple[FoundBlock, Outcome, Sequence[SubmitVerdict]]] = []
+        self.on_block: Callable[[FoundBlock, Outcome, Sequence[SubmitVerdict]], None] | None = None
+
+        book = JobBook()
+        self.work = WorkSource(self._work_rules(), book, self._plan_of)
+        self.gateway = Gateway(
+            self.work,
+            book,
+            ExtranonceCounter(gateway=0, start=int.from_bytes(os.urandom(3), "big")),
+            self.tally,
+            self._loop.time,
+            is_solo=settings.payout.mode == "solo",
+        )
+        self.nodes = Nodes(
+            [endpoint_of(node) for node in settings.nodes],
+            self._network,
+            template_refresh_seconds=settings.template_refresh_seconds,
+            trust_stricter_target=settings.trust_stricter_target,
+            notify_socket=Path(settings.notify_socket)
+            if settings.notify_socket
+            else self._directory / "notify.sock",
+            listener=self.gateway,
+        )
+        self.submitter = Submitter(self._directory, self.nodes, self, network=f"{settings.coin} {settings.network}")
+        self._hashers = ThreadPoolExecutor(HASH_THREADS, "hash")
+        limits = ServerLimits(
+            connections=settings.stratum.maximum_connections,
+            connections_per_address=settings.stratum.maximum_connections_per_address,
+        )
+        self.server = StratumServer(self.gateway, limits, self._hashers)
+        self.gateway.attach(self.submitter, self.server.announce)
+
+    # ------------------------------------------------------------------ life
+
+    async def run(self, stop: asyncio.Event, listening: Callable[[list[tuple[str, int]]], None]) -> None:
+        """Listen, work until `stop` is set, drain. Raises CannotStart where a port or a socket is taken.
+
+        A failure in any task is a bug: it ends the process, and whoever supervises it starts it again.
+        """
+        raise_file_limit(self._settings.stratum.maximum_connections)
+        try:
+            self.nodes.open()
+        except NotifySocketError as error:
+            raise CannotStart(str(error)) from error
+        bound = await self._listen()
+        # What exists now lives as long as the process: the collector need not look at it again with each cycle.
+        gc.collect()
+        gc.freeze()
+        listening(bound)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self.nodes.run(), name="nodes"),
+                    group.create_task(self.submitter.run(), name="submitter"),
+                    group.create_task(self._maintain(), name="maintenance"),
+                    group.create_task(self._report(), name="report"),
+                ]
+                await stop.wait()
+                await self._drain()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await self.nodes.close()
+            self._hashers.shutdown(wait=False, cancel_futures=True)
+
+    async def _listen(self) -> list[tuple[str, int]]:
+        listeners = [self._listener(listener) for listener in self._settings.stratum.listeners]
+        bound: list[tuple[str, int]] = []
+        for listener in listeners:
+            try:
+                bound += await self.server.start([listener])
+            except OSError as error:
+                raise CannotStart(
+                    f"cannot listen on {listener.address} port {listener.port}: {error.strerror or error}; "
+                    "stop what uses it, or change stratum.listeners in the settings"
+                ) from error
+        return bound
+
+    async def _drain(self) -> None:
+        seconds = self._settings.drain_seconds
+        log.info("stopping: closing %d connections over %g s", len(self.server), seconds)
+        await self.server.drain(seconds)
+        await self.submitter.drain(SUBMISSIONS_DRAIN_SECONDS)
+        log.info("stopped: %d shares accepted, %d blocks", self.tally.accepted, len(self.blocks))
+
+    async def _maintain(self) -> None:
+        while True:
+            await asyncio.sleep(MAINTENANCE_SECONDS)
+            self.gateway.maintain(set(self.server.mining_variants))
+
+    async def _report(self) -> None:
+        before = (0, 0)
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            tally = self.tally
+            refused = sum(tally.refused.values())
+            rate = (tally.work - before[0]) / REPORT_SECONDS
+            log.info(
+                "%d connections, %s, %d shares accepted and %d refused since the start, %d blocks",
+                len(self.server),
+                hashrate_text(rate),
+                tally.accepted,
+                refused,
+                len(self.blocks),
+            )
+            before = (tally.work, tally.accepted)
+
+    # ------------------------------------------------------------------ told by the submitter
+
+    def block_settled(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
+        self.blocks.append((found, outcome, verdicts))
+        if self.on_block is not None:
+            self.on_block(found, outcome, verdicts)
+
+    # ------------------------------------------------------------------ settings → values of the leaves
+
+    def _work_rules(self) -> WorkRules:
+        return WorkRules(
+            network=self._network,
+            tag=self._settings.coinbase.tag.encode("ascii"),
+            version_rolling_mask=int(self._settings.stratum.version_rolling_mask, 16),
+            gateway=0,
+            epoch=os.urandom(EPOCH_BYTES),
+        )
+
+    def _plan_of(self, variant: Variant) -> Plan:
+        if variant.payee is not None:
+            return sole(variant.payee)
+        return sole(parse_address(self._settings.payout.address or "", self._network).script)
+
+    def _listener(self, listener: ListenerSettings) -> Listener:
+        settings = self._settings.stratum
+        proof_of_work = self._network.proof_of_work
+        return Listener(
+            listener.address,
+            listener.port,
+            SessionRules(
+                proof_of_work=proof_of_work,
+                pace=PaceRules(
+                    start=listener.difficulty.start,
+                    minimum=listener.difficulty.minimum,
+                    maximum=listener.difficulty.maximum,
+                    share_interval_seconds=settings.share_interval_seconds,
+                    difficulty_1=proof_of_work.difficulty_1,
+                    marketplace_minimum=settings.nicehash_minimum_difficulty,
+                    shares_per_second=settings.maximum_shares_per_second,
+                ),
+                parse_address=address_book(self._network),
+                version_rolling_mask=int(settings.version_rolling_mask, 16),
+                sends_version_mask=settings.send_version_mask,
+                late_share_grace_seconds=settings.late_share_grace_milliseconds / 1000,
+                is_solo=self._settings.payout.mode == "solo",
+                names_per_connection=settings.maximum_names_per_connection,
+            ),
+        )
+
+
+def address_book(coin_network: Network) -> Callable[[str], Address | RejectReason]:
+    """The sessions' judge of addresses: one network, computation only."""
+
+    def parse(text: str) -> Address | RejectReason:
+        try:
+            return parse_address(text, coin_network)
+        except WrongNetwork:
+            return RejectReason.WRONG_NETWORK
+        except AddressError:
+            return RejectReason.BAD_USER
+
+    return parse
+
+
+def endpoint_of(node: NodeSettings) -> NodeEndpoint:
+    """A node of the settings as the node's side takes it."""
+    password = node.password
+    return NodeEndpoint(
+        name=node.name,
+        url=node.url,
+        cookie_file=Path(node.cookie_file) if node.cookie_file is not None else None,
+        user=node.user,
+        password=password.reveal if password is not None else None,
+        zmq_hashblock=node.zmq_hashblock,
+        longpoll=node.longpoll,
+    )
+
+
+def hashrate_text(hashes_per_second: float) -> str:
+    """A hashrate with a unit that leaves at most four digits before the point."""
+    for unit in ("H/s", "kH/s", "MH/s", "GH/s", "TH/s", "PH/s"):
+        if hashes_per_second < 1000:
+            return f"{hashes_per_second:.3g} {unit}"
+        hashes_per_second /= 1000
+    return f"{hashes_per_second:.3g} EH/s"
+
+
+def raise_file_limit(connections: int) -> None:
+    """As many open files as the connections need, if the system lets us; it says so where it does not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 256
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        log.warning("the system allows %d open files, fewer than maximum_connections needs", hard)
+        wanted = hard
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _data_directory(settings: Settings) -> Path:
+    directory = Path(settings.data_directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            (directory / ".writable").unlink()
+        (directory / ".writable").touch()
+        (directory / ".writable").unlink()
+    except OSError as error:
+        raise CannotStart(
+            f"cannot write in the data directory {directory}: {error.strerror or error}; "
+            "create it, or change data_directory in the settings"
+        ) from error
+    return directory
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT; a second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def received(number: signal.Signals) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received, number)
+    return stop

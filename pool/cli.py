@@ -1,0 +1,183 @@
+"""The command line: options in, one line on stderr and an exit code for what goes wrong; it does no work itself.
+
+Exit codes: 0 done, 1 the world is not as it should be (a node, a port, a refused miner), 2 the command or the
+settings are wrong. What a command does is imported when it runs, so that `--help` is quick.
+"""
+
+import importlib.metadata
+import logging
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+import uvloop
+
+if TYPE_CHECKING:
+    from config.schema import Settings
+
+app = typer.Typer(
+    name="engineroom",
+    help="A Stratum mining pool server.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Help with the settings file.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+SettingsFile = Annotated[Path, typer.Option("-c", "--config", help="The settings file (YAML).")]
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """A Stratum mining pool server."""
+    if version:
+        typer.echo(f"engineroom {importlib.metadata.version('engineroom')}")
+        raise typer.Exit
+
+
+@app.command()
+def run(config: SettingsFile) -> None:
+    """Run the pool until SIGTERM or Ctrl-C."""
+    from pool.app import Application, CannotStart, stop_on_signals
+    from pool.preflight import offline_problems
+
+    settings = _load(config)
+    _refuse(offline_problems(settings), config)
+    _log_to_stderr(settings.log.level)
+
+    async def serve() -> None:
+        stop = stop_on_signals()
+        application = Application(settings)
+        await application.run(stop, _say_where)
+
+    try:
+        _run(serve())
+    except CannotStart as error:
+        _fail(str(error))
+
+
+@app.command()
+def check(
+    config: SettingsFile,
+    hashrate: Annotated[
+        str,
+        typer.Option(help="For the expected time to a block, for example 600T or 1.2P (hashes a second)."),
+    ] = "1T",
+) -> None:
+    """Validate the settings, contact the nodes and say what the pool would do; exit code 0 or 1."""
+    from pool.checking import run_check
+
+    raise typer.Exit(_run(run_check(_load(config), config, hashrate)))
+
+
+@config_app.command("example")
+def config_example() -> None:
+    """Print the reference settings file: every key with its meaning, default and bounds."""
+    from config.reference import reference_yaml
+
+    typer.echo(reference_yaml(), nl=False)
+
+
+@app.command()
+def demo(
+    blocks: Annotated[int, typer.Option(min=0, help="End after so many blocks; 0 runs until Ctrl-C.")] = 0,
+    miners: Annotated[int, typer.Option(min=1, max=16, help="How many miners to start.")] = 2,
+) -> None:
+    """Run a whole pool on this machine: an embedded regtest node, the server, miners, and a live display."""
+    from pool.demo.run import DemoFailed, run_demo
+
+    try:
+        raise typer.Exit(_run(run_demo(blocks=blocks, miners=miners)))
+    except DemoFailed as error:
+        _fail(str(error))
+
+
+@app.command()
+def mine(
+    url: Annotated[str, typer.Option(help="stratum+tcp://HOST:PORT")],
+    user: Annotated[str, typer.Option(help="ADDRESS.worker")],
+    password: Annotated[str, typer.Option(help="For example d=0.001 for a fixed difficulty.")] = "x",
+    algorithm: Annotated[str, typer.Option(help="sha256d or scrypt")] = "sha256d",
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
+    version_rolling: Annotated[bool, typer.Option(help="Ask for version rolling.")] = True,
+    suggest_difficulty: Annotated[float | None, typer.Option(help="A difficulty to ask for.")] = None,
+    shares: Annotated[int, typer.Option(min=0, help="End after so many accepted shares; 0 never.")] = 0,
+) -> None:
+    """Mine on this machine's CPU: to try a set-up out, not to earn anything."""
+    from pool.miner.run import MinerOptions, run_miner
+
+    options = MinerOptions(
+        url=url,
+        user=user,
+        password=password,
+        algorithm=algorithm,
+        threads=threads,
+        version_rolling=version_rolling,
+        suggest_difficulty=suggest_difficulty,
+        shares=shares,
+    )
+    raise typer.Exit(_run(run_miner(options)))
+
+
+@app.command(help="Tell a running pool that the node has a new tip (for the node's -blocknotify).")
+def notify(
+    socket: Annotated[str, typer.Argument(help="The pool's notify_socket.")],
+    block_hash: Annotated[str | None, typer.Argument(help="%s of -blocknotify.")] = None,
+) -> None:
+    """Here for `--help` alone: `pool.entry` runs it without this module."""
+    from pool.notify import main as send
+
+    raise typer.Exit(send([socket] if block_hash is None else [socket, block_hash]))
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return uvloop.run(coroutine)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _load(path: Path) -> "Settings":
+    from config.loading import load
+    from config.problems import SettingsError
+
+    try:
+        return load(path, os.environ)
+    except SettingsError as error:
+        _refuse(error.problems, path)
+        raise
+
+
+def _refuse(problems: Any, path: Path) -> None:
+    """Print every problem of the settings and end with 2; nothing where there is none."""
+    from config.problems import render_problems
+
+    if problems:
+        sys.stderr.write(render_problems(problems, path) + "\n")
+        raise typer.Exit(2)
+
+
+def _fail(line: str) -> NoReturn:
+    sys.stderr.write(f"engineroom: {line}\n")
+    raise typer.Exit(1)
+
+
+def _say_where(bound: list[tuple[str, int]]) -> None:
+    for address, port in bound:
+        shown = f"[{address}]" if ":" in address else address
+        logging.getLogger("engineroom").info("listening on %s:%d", shown, port)
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=level.upper(),
+        format="%(asctime)s %(levelname)-8s %(name)s: %(message)s",
+    )

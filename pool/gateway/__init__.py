@@ -1,0 +1,1 @@
+"""A gateway: the role that miners connect to."""

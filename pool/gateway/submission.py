@@ -1,0 +1,287 @@
+"""From a block candidate to the nodes' verdicts. Owns the candidates under way; decides nothing about shares.
+
+A candidate is assembled in a thread, then written to disk and sent to every node at the same time, neither
+waiting for the other: a full disk must not cost a block, nor a crash. It is sent again until nodes have said
+what they think of it; what a stop of the process interrupts is taken up again from the file at the next
+start.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from pool.gateway.block_files import BlockFiles, FoundBlock, NewerBlock, SavedBlock, UnreadableBlock
+from pool.gateway.outcome import Outcome, described, is_settled, outcome_of, told
+from pool.node.verdicts import SubmitVerdict
+from stratum.work.block import assemble_block
+from stratum.work.share import BlockCandidate
+
+logger = logging.getLogger("engineroom.blocks")
+
+SUBMISSIONS_AT_ONCE = 8
+# Half of the node's default -rpcworkqueue of 16: on regtest every share is a block, and a flood of them would
+# only get HTTP 503. On any other chain two at once are already an event.
+
+REMEMBERED_SECONDS = 3600.0
+REMEMBERED_CANDIDATES = 65_536
+# A header is handed over once. An hour is far beyond the ten minutes that a job lives; the number bounds
+# regtest.
+
+FIRST_RETRY_SECONDS = 0.25
+LONGEST_RETRY_SECONDS = 30.0
+
+LAST_WRITE_SECONDS = 5.0
+# For a block that was found in the last moment of a drain: to be assembled and written, on a disk that works.
+
+T = TypeVar("T")
+
+
+class BlockNodes(Protocol):
+    """The nodes, as far as blocks go."""
+
+    async def submit_block(self, block_hex: str) -> Sequence[SubmitVerdict]:
+        """One verdict for each node; raises for no answer that a node can give, or fail to."""
+
+    def fetch_now(self) -> None:
+        """A block of ours was accepted: there is a new tip to work on."""
+
+
+class SubmissionListener(Protocol):
+    """Who counts and shows blocks. Called on the loop, once for each candidate that has its verdicts."""
+
+    def block_settled(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
+        """`verdicts` has one entry for each node; `found` is also in the file."""
+
+
+class Submitter:
+    """Takes candidates from the moment it is made; `run()` only reports what must never happen."""
+
+    def __init__(
+        self,
+        directory: Path,
+        nodes: BlockNodes,
+        listener: SubmissionListener,
+        *,
+        network: str,
+        unix_now: Callable[[], float] = time.time,
+    ) -> None:
+        self._files = BlockFiles(directory)
+        self._nodes = nodes
+        self._listener = listener
+        self._network = network
+        self._unix_now = unix_now
+        self._handed_over: dict[bytes, float] = {}
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._preparations: set[asyncio.Task[Any]] = set()
+        self._slots = asyncio.Semaphore(SUBMISSIONS_AT_ONCE)
+        # Of their own, so that neither slow hashes nor a disk that hangs keep a block from being assembled.
+        self._assembly_threads = ThreadPoolExecutor(2, "block-assembly")
+        self._file_thread = ThreadPoolExecutor(1, "block-files")
+        self._bug: BaseException | None = None
+        self._bug_met = asyncio.Event()
+
+    def hand_over(self, candidate: BlockCandidate) -> None:
+        """Start the submission, once for each header. Raises nothing and waits for nothing."""
+        now = asyncio.get_running_loop().time()
+        if self._is_known(candidate.block_hash, now):
+            return
+        self._start(self._submit_candidate(candidate, self._unix_now()), _displayed(candidate.block_hash))
+
+    async def resubmit_saved(self) -> None:
+        """Start submitting what an earlier process left in pending/; returns when the files are read."""
+        try:
+            paths = await self._with_files(lambda: list(self._files.pending()))
+        except OSError as error:
+            logger.error("blocks saved earlier cannot be listed: %s", error)
+            return
+        for path in paths:
+            saved = await self._read_saved(path)
+            if saved is not None:
+                logger.warning("block %s of an earlier run is submitted again", saved.found.block_hash)
+                self._start(self._submit_until_settled(saved, None), saved.found.block_hash)
+
+    async def run(self) -> None:
+        """Resubmit what is saved, then wait; raises the exception of a submission that failed by a bug."""
+        await self.resubmit_saved()
+        await self._bug_met.wait()
+        assert self._bug is not None  # noqa: S101  (set with the event)
+        raise self._bug
+
+    async def drain(self, timeout_seconds: float) -> None:
+        """Wait for the verdicts that are still to come. What is late stays in pending/ for the next start."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_seconds)
+        late = dict(self._tasks)
+        if late:
+            logger.warning("without a verdict, kept for the next start: blocks %s", ", ".join(late.values()))
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        if self._preparations:
+            await asyncio.wait(self._preparations, timeout=LAST_WRITE_SECONDS)
+        self._assembly_threads.shutdown(wait=False)
+        self._file_thread.shutdown(wait=False)
+
+    def _is_known(self, block_hash: bytes, now: float) -> bool:
+        """Whether it was handed over before; remembers it if not. The oldest go first (dicts keep order)."""
+        while self._handed_over:
+            oldest = next(iter(self._handed_over))
+            is_old = now - self._handed_over[oldest] > REMEMBERED_SECONDS
+            if not is_old and len(self._handed_over) < REMEMBERED_CANDIDATES:
+                break
+            del self._handed_over[oldest]
+        if block_hash in self._handed_over:
+            return True
+        self._handed_over[block_hash] = now
+        return False
+
+    def _start(self, submission: Coroutine[Any, Any, None], block_hash_hex: str) -> None:
+        task = asyncio.get_running_loop().create_task(submission, name=f"block {block_hash_hex}")
+        self._tasks[task] = block_hash_hex
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        block_hash_hex = self._tasks.pop(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        logger.critical("block %s: its submission failed by a bug", block_hash_hex, exc_info=error)
+        self._bug = error
+        self._bug_met.set()
+
+    async def _submit_candidate(self, candidate: BlockCandidate, found_at: float) -> None:
+        # Shielded: a drain that ends the submission must still find the block in its file at the next start.
+        saved, saving = await asyncio.shield(self._keep(self._prepare(candidate, found_at)))
+        await self._submit_until_settled(saved, saving)
+
+    async def _prepare(
+        self, candidate: BlockCandidate, found_at: float
+    ) -> tuple[SavedBlock, asyncio.Task[None]]:
+        """The assembled block, and the task that writes it to disk while it is submitted."""
+        saved = await self._assemble(candidate, found_at)
+        return saved, self._keep(self._save(saved))
+
+    def _keep(self, preparation: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(preparation)
+        self._preparations.add(task)
+        task.add_done_callback(self._preparations.discard)
+        return task
+
+    async def _assemble(self, candidate: BlockCandidate, found_at: float) -> SavedBlock:
+        loop = asyncio.get_running_loop()
+        try:
+            block_hex = await loop.run_in_executor(self._assembly_threads, _block_hex, candidate)
+        except (
+            Exception
+        ):  # a bug, and raised on; but what is needed to build the block by hand must not be lost
+            logger.critical(
+                "block %s cannot be assembled: job %s header %s coinbase %s",
+                _displayed(candidate.block_hash),
+                candidate.job_id,
+                candidate.header.hex(),
+                candidate.coinbase.hex(),
+            )
+            raise
+        return SavedBlock(found=self._found_block(candidate, found_at), block=block_hex)
+
+    def _found_block(self, candidate: BlockCandidate, found_at: float) -> FoundBlock:
+        return FoundBlock(
+            network=self._network,
+            block_hash=_displayed(candidate.block_hash),
+            height=candidate.template.height,
+            reward_sats=candidate.template.coinbase_value_sats,
+            job_id=candidate.job_id,
+            user=candidate.user,
+            account=candidate.account,
+            worker=candidate.worker,
+            found_at=found_at,
+            crosses_time_edge=candidate.crosses_time_edge,
+        )
+
+    async def _submit_until_settled(self, saved: SavedBlock, saving: asyncio.Task[None] | None) -> None:
+        started_at = asyncio.get_running_loop().time()
+        pause_seconds = FIRST_RETRY_SECONDS
+        while True:
+            async with self._slots:
+                verdicts = tuple(await self._nodes.submit_block(saved.block))
+            elapsed_seconds = asyncio.get_running_loop().time() - started_at
+            if is_settled(verdicts, elapsed_seconds):
+                break
+            if pause_seconds == FIRST_RETRY_SECONDS:
+                logger.error("%s not decided yet, is sent again: %s", described(saved.found), told(verdicts))
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, LONGEST_RETRY_SECONDS)
+        self._settle(saved.found, verdicts)
+        if saving is not None:
+            await asyncio.shield(saving)
+        await self._move(msgspec.structs.replace(saved, verdicts=verdicts))
+
+    def _settle(self, found: FoundBlock, verdicts: Sequence[SubmitVerdict]) -> None:
+        outcome = outcome_of(found, verdicts)
+        if outcome is Outcome.ACCEPTED:
+            self._nodes.fetch_now()
+        level = logging.ERROR if outcome is Outcome.REFUSED else logging.INFO
+        logger.log(level, "%s %s: %s", described(found), outcome.value, told(verdicts))
+        self._listener.block_settled(found, outcome, verdicts)
+
+    async def _save(self, saved: SavedBlock) -> None:
+        try:
+            await self._with_files(partial(self._files.save, saved))
+        except OSError as error:
+            logger.error("block %s is not saved (%s); its submission goes on", saved.found.block_hash, error)
+
+    async def _move(self, saved: SavedBlock) -> None:
+        is_accepted = any(verdict.accepted for verdict in saved.verdicts)
+        try:
+            await self._with_files(partial(self._files.settle, saved, is_accepted=is_accepted))
+        except OSError as error:
+            logger.error("block %s: its verdicts are not saved (%s)", saved.found.block_hash, error)
+
+    async def _read_saved(self, path: Path) -> SavedBlock | None:
+        """None for a file that is not to be submitted, after one log line that says why."""
+        try:
+            saved = await self._with_files(partial(self._files.read, path))
+        except OSError as error:
+            logger.error("%s cannot be read: %s", path, error)
+            return None
+        except NewerBlock as error:
+            logger.error("%s: left alone", error)
+            return None
+        except UnreadableBlock as error:
+            await self._set_aside(path, error)
+            return None
+        if saved.found.network != self._network:
+            logger.error(
+                "%s is a block of %s, this pool mines %s: left alone",
+                path,
+                saved.found.network,
+                self._network,
+            )
+            return None
+        return saved
+
+    async def _set_aside(self, path: Path, reason: UnreadableBlock) -> None:
+        try:
+            target = await self._with_files(partial(self._files.set_aside, path))
+        except OSError as error:
+            logger.error("%s; it cannot be set aside either: %s", reason, error)
+        else:
+            logger.error("%s; set aside as %s", reason, target)
+
+    async def _with_files(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._file_thread, work)
+
+
+def _block_hex(candidate: BlockCandidate) -> str:
+    return assemble_block(candidate.header, candidate.coinbase, candidate.template).hex()
+
+
+def _displayed(block_hash: bytes) -> str:
+    return block_hash[::-1].hex()

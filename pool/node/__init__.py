@@ -1,0 +1,1 @@
+"""Full nodes: asking them, hearing of new tips, choosing among them."""

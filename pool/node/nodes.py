@@ -1,0 +1,248 @@
+"""All nodes of a pool: watches them, publishes the chosen one's templates, and submits blocks to every one.
+
+Which node supplies work is decided in health.py; this keeps the last decision and says what has changed, one
+log line per change. The newest template stands in a slot, not in a queue: the listener is told of it at once,
+and a template that was overtaken before anyone looked is never told of at all.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from pool.node.endpoint import NodeEndpoint
+from pool.node.health import Health, TroubleKind, assess, choose
+from pool.node.signals import NotifySocket
+from pool.node.templates import FetchedTemplate
+from pool.node.verdicts import SubmitVerdict, submit_to
+from pool.node.watch import NodeWatch
+from stratum.work.coin import Network
+from stratum.work.template import Template
+
+logger = logging.getLogger("engineroom.node")
+
+STRAGGLER_SECONDS = 2.0
+# Once a node has accepted a block, the others' verdicts are news for the log, and a hanging node must not
+# hold the news back. Their submissions go on all the same.
+
+HEADER_HEX_DIGITS = 160
+OUR_BLOCKS_REMEMBERED = 1024
+
+
+class NodesListener(Protocol):
+    """Who makes work of the templates. Called on the loop; must not raise: what it raises ends the pool."""
+
+    def new_template(self, template: Template, node_name: str, received_at: float) -> None:
+        """A template to mine on from now on, not always of a new tip. `received_at` is in loop seconds."""
+
+    def nodes_lost(self, reason: str) -> None:
+        """No node is fit to supply work. Said once; no new template comes before `nodes_back`."""
+
+    def nodes_back(self, node_name: str) -> None:
+        """Said once, after `nodes_lost` and just before the next `new_template`."""
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """One node as the operator sees it. `reason` is empty when it is healthy; `height` is its tip's."""
+
+    name: str
+    healthy: bool
+    reason: str
+    height: int
+    round_trip_seconds: float | None
+    is_source: bool
+
+
+class Nodes:
+    """`run()` watches until cancelled; `submit_block` works from the first call until `close()`."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[NodeEndpoint],
+        network: Network,
+        *,
+        template_refresh_seconds: float,
+        trust_stricter_target: bool,
+        notify_socket: Path | None,
+        listener: NodesListener,
+    ) -> None:
+        self._is_regtest = network.is_regtest
+        self._listener = listener
+        self._watches = [
+            NodeWatch(
+                endpoint,
+                network,
+                template_refresh_seconds=template_refresh_seconds,
+                trust_stricter_target=trust_stricter_target,
+                on_look=self._reconsider,
+            )
+            for endpoint in endpoints
+        ]
+        self._notify_socket = NotifySocket(notify_socket, self.fetch_now) if notify_socket else None
+        self._healths: dict[str, Health] = {}
+        self._source: str | None = None
+        self._published: FetchedTemplate | None = None
+        self._are_lost = False
+        self._submissions: set[asyncio.Task[SubmitVerdict]] = set()
+        self._our_blocks: dict[str, None] = {}
+
+    def open(self) -> None:
+        """Bind the notify socket, for whoever wants to hear of a NotifySocketError before `run` is a task."""
+        if self._notify_socket is not None:
+            self._notify_socket.open()
+
+    async def run(self) -> None:
+        """Raises NotifySocketError before anything else when that socket cannot be had."""
+        self.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for watch in self._watches:
+                    group.create_task(watch.run(), name=f"watch {watch.name}")
+        finally:
+            if self._notify_socket is not None:
+                self._notify_socket.close()
+
+    async def close(self) -> None:
+        """After the last submission: gives up what is still under way, and closes all connections."""
+        for task in self._submissions:
+            task.cancel()
+        await asyncio.gather(*self._submissions, return_exceptions=True)
+        for watch in self._watches:
+            await watch.rpc.close()
+        if self._notify_socket is not None:
+            self._notify_socket.close()
+
+    def fetch_now(self) -> None:
+        """Look at every node's tip now; a changed one is fetched and published."""
+        for watch in self._watches:
+            watch.hint()
+
+    async def submit_block(self, block_hex: str) -> list[SubmitVerdict]:
+        """Send a block to all nodes at once: one verdict each, in the order of the settings.
+
+        Returns when all have answered, or shortly after one has accepted; who has not answered by then has a
+        verdict of None. Each node that accepts is asked for new work at once, without waiting for the others.
+        """
+        block_hash_hex = _block_hash_hex(block_hex)
+        tasks = [
+            asyncio.create_task(self._submit_to(watch, block_hex, block_hash_hex)) for watch in self._watches
+        ]
+        self._submissions.update(tasks)
+        for task in tasks:
+            task.add_done_callback(self._submissions.discard)
+        await _all_or_one_accepted(tasks)
+        return [
+            task.result() if task.done() else SubmitVerdict(watch.name, None, "has not answered yet")
+            for watch, task in zip(self._watches, tasks, strict=True)
+        ]
+
+    def status(self) -> tuple[NodeStatus, ...]:
+        return tuple(self._status(watch) for watch in self._watches)
+
+    def _status(self, watch: NodeWatch) -> NodeStatus:
+        health = self._healths.get(watch.name)
+        trouble = health.trouble if health is not None else watch.observation().trouble
+        return NodeStatus(
+            name=watch.name,
+            healthy=health is not None and health.is_healthy,
+            reason="" if trouble is None else trouble.text,
+            height=watch.observation().blocks,
+            round_trip_seconds=watch.round_trip_seconds,
+            is_source=watch.name == self._source,
+        )
+
+    async def _submit_to(self, watch: NodeWatch, block_hex: str, block_hash_hex: str) -> SubmitVerdict:
+        verdict = await submit_to(
+            watch.rpc, watch.name, block_hex, block_hash_hex, self._our_blocks.__contains__
+        )
+        if verdict.accepted:
+            self._remember_ours(block_hash_hex)
+            watch.hint()
+        return verdict
+
+    def _remember_ours(self, block_hash_hex: str) -> None:
+        self._our_blocks[block_hash_hex] = None
+        if len(self._our_blocks) > OUR_BLOCKS_REMEMBERED:
+            del self._our_blocks[next(iter(self._our_blocks))]
+
+    def _reconsider(self) -> None:
+        """After each look at any node: judge all, choose, and tell what has changed."""
+        observations = [watch.observation() for watch in self._watches]
+        before = self._healths
+        self._healths = assess(
+            observations,
+            before,
+            asyncio.get_running_loop().time(),
+            ignore_initial_download=self._is_regtest,
+        )
+        for watch in self._watches:
+            _log_change(watch, before.get(watch.name), self._healths[watch.name])
+        self._switch_to(choose(self._source, observations, self._healths))
+        self._publish()
+
+    def _switch_to(self, source: str | None) -> None:
+        if source == self._source:
+            if source is None:
+                self._lose()
+            return
+        before, self._source = self._source, source
+        if source is None:
+            self._lose()
+            return
+        if self._are_lost:
+            self._are_lost = False
+            logger.info("work comes again, from node %s", source)
+            self._listener.nodes_back(source)
+        elif before is not None:
+            logger.warning("work comes from node %s now, no longer from %s", source, before)
+
+    def _lose(self) -> None:
+        """At the start, nothing is lost before every node has been asked."""
+        troubles = {name: health.trouble for name, health in self._healths.items()}
+        is_all_known = all(
+            trouble and trouble.kind is not TroubleKind.NOT_ASKED for trouble in troubles.values()
+        )
+        if self._are_lost or not is_all_known:
+            return
+        self._are_lost = True
+        self._published = None
+        reason = "; ".join(f"node {name} {trouble.text}" for name, trouble in troubles.items() if trouble)
+        logger.error("no node supplies work: %s", reason)
+        self._listener.nodes_lost(reason)
+
+    def _publish(self) -> None:
+        for watch in self._watches:
+            fetched = watch.fetched
+            if watch.name != self._source or fetched is None or fetched is self._published:
+                continue
+            self._published = fetched
+            self._listener.new_template(fetched.template, watch.name, fetched.received_at)
+
+
+async def _all_or_one_accepted(tasks: list[asyncio.Task[SubmitVerdict]]) -> None:
+    pending = set(tasks)
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        if pending and any(task.result().accepted for task in done):
+            await asyncio.wait(pending, timeout=STRAGGLER_SECONDS)
+            return
+
+
+def _block_hash_hex(block_hex: str) -> str:
+    """The block's id as nodes write it: sha256d of the header on every coin, byte-reversed."""
+    header = bytes.fromhex(block_hex[:HEADER_HEX_DIGITS])
+    return sha256(sha256(header).digest()).digest()[::-1].hex()
+
+
+def _log_change(watch: NodeWatch, before: Health | None, after: Health) -> None:
+    kind_before = before.trouble.kind if before is not None and before.trouble else None
+    trouble = after.trouble
+    if trouble is None:
+        if before is None or before.trouble is not None:
+            logger.info("node %s is healthy, at height %d", watch.name, watch.observation().blocks)
+    elif trouble.kind is not kind_before and trouble.kind is not TroubleKind.NOT_ASKED:
+        logger.warning("node %s %s", watch.name, trouble.text)

@@ -1,0 +1,348 @@
+"""Block candidates on their way to the nodes and to disk: once, at once, whatever fails, until a verdict."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pool.gateway.block_files import BlockFiles, FoundBlock
+from pool.gateway.outcome import Outcome
+from pool.gateway.submission import Submitter
+from pool.node.verdicts import SubmitVerdict
+from stratum.work.block import assemble_block
+from stratum.work.coin import network
+from stratum.work.hashing import sha256d
+from stratum.work.share import BlockCandidate
+from stratum.work.template import Template, parse_template
+from tests.harness.scripted_node import regtest_template, tip_hash
+
+NETWORK = "bitcoin regtest"
+ACCEPTED = [SubmitVerdict("a", True, "accepted")]
+UNREACHABLE = [SubmitVerdict("a", None, "cannot connect")]
+REFUSED = [SubmitVerdict("a", False, "bad-cb-amount")]
+
+
+class FakeNodes:
+    """Answers with the next of `verdicts`, with the last one for ever. Keeps the blocks that it was sent."""
+
+    def __init__(self, *verdicts: list[SubmitVerdict]) -> None:
+        self.blocks: list[str] = []
+        self.fetches = 0
+        self.open = asyncio.Event()
+        self.open.set()
+        self._verdicts = list(verdicts)
+
+    async def submit_block(self, block_hex: str) -> list[SubmitVerdict]:
+        self.blocks.append(block_hex)
+        await self.open.wait()
+        return self._verdicts.pop(0) if len(self._verdicts) > 1 else self._verdicts[0]
+
+    def fetch_now(self) -> None:
+        self.fetches += 1
+
+
+class Settled:
+    """A listener that lets a test wait for outcomes."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[FoundBlock, Outcome]] = []
+
+    def block_settled(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
+        self.outcomes.append((found, outcome))
+
+
+def a_template() -> Template:
+    answer = json.dumps(regtest_template(tip_hash(100), 100)).encode()
+    return parse_template(answer, network("bitcoin", "regtest"))
+
+
+def a_candidate(nonce: int = 7, *, crosses_time_edge: bool = False) -> BlockCandidate:
+    """No valid block, which nobody here looks at; the coinbase has the shape of one, with one output."""
+    header = bytes(76) + nonce.to_bytes(4, "little")
+    coinbase = (
+        bytes.fromhex("0200000001" + "00" * 32 + "ffffffff03026500feffffff01")
+        + (5_000_000_000).to_bytes(8, "little")
+        + bytes.fromhex("015164000000")
+    )
+    return BlockCandidate(
+        header=header,
+        block_hash=sha256d(header),
+        coinbase=coinbase,
+        template=a_template(),
+        chains=("regtest",),
+        job_id="0a1b",
+        user="alice.rig",
+        account="alice",
+        worker="rig",
+        crosses_time_edge=crosses_time_edge,
+    )
+
+
+def submitter_of(directory: Path, nodes: FakeNodes, listener: Settled | None = None) -> Submitter:
+    return Submitter(
+        directory, nodes, listener or Settled(), network=NETWORK, unix_now=lambda: 1_700_000_000.0
+    )
+
+
+def files(directory: Path) -> dict[str, list[str]]:
+    """Names of the saved blocks in each folder that holds any."""
+    folders = {
+        folder.name: sorted(file.name for file in folder.iterdir()) for folder in directory.glob("blocks/*")
+    }
+    return {name: found for name, found in folders.items() if found}
+
+
+def file_name(candidate: BlockCandidate) -> str:
+    return f"101-{candidate.block_hash[::-1].hex()}.json"
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_so():
+            await asyncio.sleep(0.005)
+
+
+def messages(caplog: pytest.LogCaptureFixture, at_least: int = logging.DEBUG) -> list[str]:
+    records = [record for record in caplog.records if record.name == "engineroom.blocks"]
+    return [record.getMessage() for record in records if record.levelno >= at_least]
+
+
+async def test_a_candidate_is_sent_kept_and_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    nodes, settled, candidate = FakeNodes(ACCEPTED), Settled(), a_candidate()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(candidate)
+    await submitter.drain(5)
+    block_hex = assemble_block(candidate.header, candidate.coinbase, candidate.template).hex()
+    assert nodes.blocks == [block_hex]
+    assert nodes.fetches == 1
+    assert [outcome for _, outcome in settled.outcomes] == [Outcome.ACCEPTED]
+    assert files(tmp_path) == {"accepted": [file_name(candidate)]}
+    document = json.loads((tmp_path / "blocks" / "accepted" / file_name(candidate)).read_text())
+    assert document == {
+        "schema": 1,
+        "found": {
+            "network": NETWORK,
+            "block_hash": candidate.block_hash[::-1].hex(),
+            "height": 101,
+            "reward_sats": 5_000_000_000,
+            "job_id": "0a1b",
+            "user": "alice.rig",
+            "account": "alice",
+            "worker": "rig",
+            "found_at": 1_700_000_000.0,
+            "crosses_time_edge": False,
+        },
+        "verdicts": [{"node": "a", "accepted": True, "text": "accepted"}],
+        "block": block_hex,
+    }
+    (line,) = messages(caplog)
+    for word in (candidate.block_hash[::-1].hex(), "height 101", "alice.rig", "0a1b", "accepted", "node a"):
+        assert word in line
+
+
+async def test_the_same_header_is_sent_once_and_another_at_the_same_time(tmp_path: Path) -> None:
+    nodes, settled = FakeNodes(ACCEPTED), Settled()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    for nonce in (1, 2, 1, 2, 1):
+        submitter.hand_over(a_candidate(nonce))
+    await submitter.drain(5)
+    assert len(nodes.blocks) == 2
+    assert len({found.block_hash for found, _ in settled.outcomes}) == 2
+
+
+async def test_the_file_is_there_while_the_nodes_are_silent(tmp_path: Path) -> None:
+    nodes, candidate = FakeNodes(ACCEPTED), a_candidate()
+    nodes.open.clear()
+    submitter = submitter_of(tmp_path, nodes)
+    submitter.hand_over(candidate)
+    await until(lambda: files(tmp_path) == {"pending": [file_name(candidate)]})
+    nodes.open.set()
+    await submitter.drain(5)
+    assert files(tmp_path) == {"accepted": [file_name(candidate)]}
+
+
+async def test_a_disk_that_fails_stops_nothing_and_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "blocks").write_text("a file where the folder should be")
+    nodes, settled = FakeNodes(ACCEPTED), Settled()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(a_candidate())
+    await submitter.drain(5)
+    assert [outcome for _, outcome in settled.outcomes] == [Outcome.ACCEPTED]
+    assert any("is not saved" in line for line in messages(caplog, logging.ERROR))
+
+
+async def test_silent_nodes_are_asked_until_one_answers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    nodes, settled, candidate = FakeNodes(UNREACHABLE, UNREACHABLE, ACCEPTED), Settled(), a_candidate()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(candidate)
+    await submitter.drain(5)
+    assert len(nodes.blocks) == 3
+    assert files(tmp_path) == {"accepted": [file_name(candidate)]}
+    assert len(messages(caplog)) == 2  # that it waits, and what became of it
+
+
+async def test_a_refused_block_is_kept_as_refused_and_fetches_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nodes, settled, candidate = FakeNodes(REFUSED), Settled(), a_candidate()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(candidate)
+    await submitter.drain(5)
+    assert files(tmp_path) == {"refused": [file_name(candidate)]}
+    assert nodes.fetches == 0
+    assert [outcome for _, outcome in settled.outcomes] == [Outcome.REFUSED]
+    (line,) = messages(caplog, logging.ERROR)
+    assert "bad-cb-amount" in line
+
+
+async def test_a_refusal_over_the_time_edge_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nodes, settled = FakeNodes([SubmitVerdict("a", False, "time-too-new")]), Settled()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(a_candidate(crosses_time_edge=True))
+    await submitter.drain(5)
+    assert [outcome for _, outcome in settled.outcomes] == [Outcome.NOT_COUNTED]
+    assert messages(caplog, logging.WARNING) == []
+
+
+async def test_what_a_drain_interrupts_is_sent_by_the_next_process(tmp_path: Path) -> None:
+    candidate = a_candidate()
+    first_nodes = FakeNodes(UNREACHABLE)
+    first = submitter_of(tmp_path, first_nodes)
+    first.hand_over(candidate)
+    await until(lambda: len(first_nodes.blocks) > 1)
+    await first.drain(0.01)
+    assert files(tmp_path) == {"pending": [file_name(candidate)]}
+    nodes, settled = FakeNodes([SubmitVerdict("a", True, "duplicate")]), Settled()
+    second = submitter_of(tmp_path, nodes, settled)
+    await second.resubmit_saved()
+    await second.drain(5)
+    assert nodes.blocks == first_nodes.blocks[:1]
+    assert files(tmp_path) == {"accepted": [file_name(candidate)]}
+    assert settled.outcomes[0][0].user == "alice.rig"
+
+
+async def test_a_block_found_as_the_drain_ends_is_on_disk_all_the_same(tmp_path: Path) -> None:
+    candidate = a_candidate()
+    submitter = submitter_of(tmp_path, FakeNodes(UNREACHABLE))
+    submitter.hand_over(candidate)
+    await submitter.drain(0)
+    assert files(tmp_path) == {"pending": [file_name(candidate)]}
+
+
+def _truncated(document: bytes) -> bytes:
+    return document[: len(document) // 2]
+
+
+def _with_another_block(document: bytes) -> bytes:
+    return document.replace(b'"block":"00', b'"block":"ff')
+
+
+@pytest.mark.parametrize("damage", [_truncated, _with_another_block, lambda _: b"", lambda _: b"\x00\xff"])
+async def test_a_damaged_file_is_set_aside_with_one_line_and_the_others_are_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[bytes], bytes]
+) -> None:
+    await _leave_pending(tmp_path, a_candidate(1), a_candidate(2))
+    caplog.clear()
+    damaged = tmp_path / "blocks" / "pending" / file_name(a_candidate(1))
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    nodes = FakeNodes(ACCEPTED)
+    submitter = submitter_of(tmp_path, nodes)
+    await submitter.resubmit_saved()
+    await submitter.drain(5)
+    assert len(nodes.blocks) == 1
+    assert files(tmp_path) == {"accepted": [file_name(a_candidate(2))], "unreadable": [damaged.name]}
+    (line,) = messages(caplog, logging.ERROR)
+    assert str(damaged) in line
+
+
+async def test_a_block_of_another_network_is_left_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    candidate = a_candidate()
+    await _leave_pending(tmp_path, candidate)
+    nodes = FakeNodes(ACCEPTED)
+    submitter = Submitter(tmp_path, nodes, Settled(), network="bitcoin mainnet")
+    await submitter.resubmit_saved()
+    await submitter.drain(5)
+    assert nodes.blocks == []
+    assert files(tmp_path) == {"pending": [file_name(candidate)]}
+    assert any("left alone" in line for line in messages(caplog))
+
+
+async def test_a_block_of_a_newer_version_is_left_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _leave_pending(tmp_path, a_candidate())
+    saved = tmp_path / "blocks" / "pending" / file_name(a_candidate())
+    saved.write_bytes(saved.read_bytes().replace(b'"schema":1', b'"schema":2'))
+    nodes = FakeNodes(ACCEPTED)
+    submitter = submitter_of(tmp_path, nodes)
+    await submitter.resubmit_saved()
+    await submitter.drain(5)
+    assert nodes.blocks == []
+    assert files(tmp_path) == {"pending": [saved.name]}
+    assert any("newer version" in line for line in messages(caplog, logging.ERROR))
+
+
+async def test_a_bug_in_a_submission_ends_the_run_and_leaves_what_is_needed_to_build_the_block(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Buggy(FakeNodes):
+        async def submit_block(self, block_hex: str) -> list[SubmitVerdict]:
+            raise ZeroDivisionError
+
+    submitter = submitter_of(tmp_path, Buggy(ACCEPTED))
+    submitter.hand_over(a_candidate())
+    with pytest.raises(ZeroDivisionError):
+        async with asyncio.timeout(5):
+            await submitter.run()
+    await submitter.drain(5)
+    assert files(tmp_path) == {"pending": [file_name(a_candidate())]}
+    assert any("failed by a bug" in line for line in messages(caplog, logging.CRITICAL))
+
+
+async def _leave_pending(directory: Path, *candidates: BlockCandidate) -> None:
+    submitter = submitter_of(directory, FakeNodes(UNREACHABLE))
+    for candidate in candidates:
+        submitter.hand_over(candidate)
+    await until(lambda: len(files(directory).get("pending", [])) == len(candidates))
+    await submitter.drain(0)
+
+
+def test_documents_of_version_1_are_read_for_ever(tmp_path: Path) -> None:
+    """A literal file, so that a change of the struct that would orphan saved blocks is noticed."""
+    header_hash = sha256d(bytes(80))[::-1].hex()
+    document: dict[str, Any] = {
+        "schema": 1,
+        "found": {
+            "network": "litecoin mainnet",
+            "block_hash": header_hash,
+            "height": 5,
+            "reward_sats": 1,
+            "job_id": "1",
+            "user": "u",
+            "account": None,
+            "worker": "",
+            "found_at": 1.5,
+            "crosses_time_edge": True,
+        },
+        "verdicts": [],
+        "block": "00" * 81,
+    }
+    path = tmp_path / "5.json"
+    path.write_text(json.dumps(document))
+    saved = BlockFiles(tmp_path).read(path)
+    assert saved.found.account is None
+    assert saved.block == "00" * 81

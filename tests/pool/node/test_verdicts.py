@@ -1,0 +1,141 @@
+"""What a node's answer to submitblock means, and asking several at once; against servers at the wire."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from pool.node.nodes import Nodes
+from pool.node.rpc import NodeRpc
+from pool.node.verdicts import SubmitVerdict, submit_to
+from stratum.work.coin import network
+from tests.harness.scripted_node import Failure, Hang, Raw, ScriptedNode
+from tests.pool.node.recording import Recording
+
+BLOCK_HEX = "00" * 81
+BLOCK_HASH_HEX = "14508459b221041eab257d2baaa7459775ba748246c8403609eb708f0e57e74b"
+# sha256d of 80 zero bytes, byte-reversed; from `head -c80 /dev/zero | sha256sum | xxd -r -p | sha256sum`,
+# which prints 4be7570e8f70eb093640c8468274ba759745a7aa2b7d25ab1e0421b259845014
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[ScriptedNode]:
+    async with ScriptedNode("a") as scripted:
+        yield scripted
+
+
+async def verdict_of(node: ScriptedNode) -> SubmitVerdict:
+    rpc = NodeRpc(node.endpoint())
+    try:
+        return await submit_to(rpc, "a", BLOCK_HEX, BLOCK_HASH_HEX)
+    finally:
+        await rpc.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (None, (True, "accepted")),
+        ("duplicate", (True, "duplicate")),
+        ("high-hash", (False, "high-hash")),
+        ("duplicate-invalid", (False, "duplicate-invalid")),
+        ("prev-blk-not-found", (False, "prev-blk-not-found")),
+        (Failure(-22, "Block decode failed"), (False, "Block decode failed (code -22)")),
+        ({"rejected": "somehow"}, (False, '{"rejected":"somehow"}')),
+        (
+            Failure(-28, "Loading block index..."),
+            (None, "Loading block index... (code -28)"),
+        ),
+    ],
+)
+async def test_answers_and_their_verdicts(
+    node: ScriptedNode, answer: Any, expected: tuple[bool | None, str]
+) -> None:
+    node.answers["submitblock"] = answer
+    assert await verdict_of(node) == SubmitVerdict("a", *expected)
+
+
+@pytest.mark.parametrize("answer", [Raw(503, b"Work queue depth exceeded"), Raw(200, b"garbage")])
+async def test_no_answer_is_no_verdict(node: ScriptedNode, answer: Raw) -> None:
+    node.answers["submitblock"] = answer
+    assert (await verdict_of(node)).accepted is None
+
+
+@pytest.mark.parametrize("answer", ["inconclusive", "duplicate-inconclusive"])
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"confirmations": 1}, (True, "on the active chain")),
+        ({"confirmations": -1}, (True, "on a side branch")),
+        (Failure(-5, "Block not found"), (False, "the node does not know the block")),
+        (Raw(503, b""), (None, "busy")),
+    ],
+)
+async def test_an_undecided_answer_is_looked_up_by_hash(
+    node: ScriptedNode, answer: str, header: Any, expected: tuple[bool | None, str]
+) -> None:
+    node.answers |= {
+        "submitblock": answer,
+        "getblockheader": lambda h: header if h == BLOCK_HASH_HEX else None,
+    }
+    verdict = await verdict_of(node)
+    assert verdict.accepted is expected[0]
+    assert expected[1] in verdict.text
+
+
+async def test_in_a_tie_the_node_is_asked_to_work_on_our_block(node: ScriptedNode) -> None:
+    preferred: list[str] = []
+    node.answers |= {
+        "submitblock": "inconclusive",
+        "preciousblock": preferred.append,
+        "getblockheader": lambda _: {"confirmations": 1 if preferred else -1},
+    }
+    verdict = await verdict_of(node)
+    assert preferred == [BLOCK_HASH_HEX]
+    assert verdict == SubmitVerdict("a", True, "inconclusive: on the active chain")
+
+
+async def test_a_closed_node_is_no_verdict_and_says_why(node: ScriptedNode) -> None:
+    await node.stop()
+    verdict = await verdict_of(node)
+    assert verdict.accepted is None
+    assert "cannot connect" in verdict.text
+
+
+def nodes_of(*scripted: ScriptedNode) -> Nodes:
+    return Nodes(
+        [node.endpoint() for node in scripted],
+        network("bitcoin", "regtest"),
+        template_refresh_seconds=60,
+        trust_stricter_target=False,
+        notify_socket=None,
+        listener=Recording(),
+    )
+
+
+async def test_a_block_goes_to_every_node_and_each_has_its_own_verdict() -> None:
+    async with ScriptedNode("a") as a, ScriptedNode("b") as b, ScriptedNode("c") as c:
+        a.answers["submitblock"], b.answers["submitblock"] = "prev-blk-not-found", None
+        nodes = nodes_of(a, b, c)
+        await c.stop()
+        verdicts = await nodes.submit_block(BLOCK_HEX)
+        await nodes.close()
+    assert [(verdict.node, verdict.accepted) for verdict in verdicts] == [
+        ("a", False),
+        ("b", True),
+        ("c", None),
+    ]
+
+
+async def test_a_hanging_node_is_not_waited_for_once_another_has_accepted() -> None:
+    async with ScriptedNode("a") as a, ScriptedNode("b") as b:
+        a.answers["submitblock"], b.answers["submitblock"] = Hang(), None
+        nodes = nodes_of(a, b)
+        asked = asyncio.create_task(a.asked("submitblock"))
+        async with asyncio.timeout(10):  # a submission's own time limit is 60 s
+            verdicts = await nodes.submit_block(BLOCK_HEX)
+            await asked
+        await nodes.close()
+    assert [verdict.accepted for verdict in verdicts] == [None, True]
+    assert verdicts[0].text == "has not answered yet"
