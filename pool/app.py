@@ -1,7 +1,7 @@
 """Where everything meets: one process of supervisor and gateway. Read top to bottom it is the architecture.
 
-Built in `Application.__init__` in the order in which they need one another; started and drained in `run`. Nothing
-else in the project knows all of these at once.
+Built in `Application.__init__` in the order in which they need one another; started and drained in `run`.
+Nothing else in the project knows all of these at once.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from pool.node.endpoint import NodeEndpoint
 from pool.node.nodes import Nodes
 from pool.node.signals import NotifySocketError
 from pool.node.verdicts import SubmitVerdict
+from pool.wording import hashrate_text
 from stratum.errors import RejectReason
 from stratum.extranonce import ExtranonceCounter
 from stratum.jobs import JobBook
@@ -45,7 +46,8 @@ log = logging.getLogger("engineroom")
 
 
 class CannotStart(Exception):
-    """The pool cannot start for a reason that the operator can mend; the message is one line that says how."""
+    """The pool cannot start for a reason that the operator can mend; the message is one line that says
+    how."""
 
 
 class Application:
@@ -81,7 +83,9 @@ class Application:
             else self._directory / "notify.sock",
             listener=self.gateway,
         )
-        self.submitter = Submitter(self._directory, self.nodes, self, network=f"{settings.coin} {settings.network}")
+        self.submitter = Submitter(
+            self._directory, self.nodes, self, network=f"{settings.coin} {settings.network}"
+        )
         self._hashers = ThreadPoolExecutor(HASH_THREADS, "hash")
         limits = ServerLimits(
             connections=settings.stratum.maximum_connections,
@@ -103,7 +107,8 @@ class Application:
         except NotifySocketError as error:
             raise CannotStart(str(error)) from error
         bound = await self._listen()
-        # What exists now lives as long as the process: the collector need not look at it again with each cycle.
+        # What exists now lives as long as the process: the collector need not look at it again with each
+        # cycle.
         gc.collect()
         gc.freeze()
         listening(bound)
@@ -241,15 +246,6 @@ def endpoint_of(node: NodeSettings) -> NodeEndpoint:
         zmq_hashblock=node.zmq_hashblock,
         longpoll=node.longpoll,
     )
-
-
-def hashrate_text(hashes_per_second: float) -> str:
-    """A hashrate with a unit that leaves at most four digits before the point."""
-    for unit in ("H/s", "kH/s", "MH/s", "GH/s", "TH/s", "PH/s"):
-        if hashes_per_second < 1000:
-            return f"{hashes_per_second:.3g} {unit}"
-        hashes_per_second /= 1000
-    return f"{hashes_per_second:.3g} EH/s"
 
 
 def raise_file_limit(connections: int) -> None:

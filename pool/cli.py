@@ -1,4 +1,5 @@
-"""The command line: options in, one line on stderr and an exit code for what goes wrong; it does no work itself.
+"""The command line: options in, one line on stderr and an exit code for what goes wrong; it does no work
+itself.
 
 Exit codes: 0 done, 1 the world is not as it should be (a node, a port, a refused miner), 2 the command or the
 settings are wrong. What a command does is imported when it runs, so that `--help` is quick.
@@ -103,7 +104,7 @@ def demo(
 def mine(
     url: Annotated[str, typer.Option(help="stratum+tcp://HOST:PORT")],
     user: Annotated[str, typer.Option(help="ADDRESS.worker")],
-    password: Annotated[str, typer.Option(help="For example d=0.001 for a fixed difficulty.")] = "x",
+    password: Annotated[str, typer.Option(help="For example d=0.001 for a fixed difficulty.")] = "x",  # noqa: S107
     algorithm: Annotated[str, typer.Option(help="sha256d or scrypt")] = "sha256d",
     threads: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
     version_rolling: Annotated[bool, typer.Option(help="Ask for version rolling.")] = True,
@@ -124,6 +125,48 @@ def mine(
         shares=shares,
     )
     raise typer.Exit(_run(run_miner(options)))
+
+
+@app.command()
+def devnode(
+    datadir: Annotated[Path, typer.Option(help="Where the chain is kept.")],
+    rpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the JSON-RPC face.")] = 18443,
+    rpc_bind: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    zmq_hashblock: Annotated[
+        str | None, typer.Option(help="Publish new blocks here: tcp://127.0.0.1:28332")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="RPC user; without it a .cookie file is written.")] = None,
+    password: Annotated[
+        str | None, typer.Option(help="RPC password, for a node that holds play money.")
+    ] = None,
+    target_difficulty: Annotated[
+        float | None, typer.Option(help="Show a stricter target in templates (for trust_stricter_target).")
+    ] = None,
+    network: Annotated[str, typer.Option(help="regtest, and no other.")] = "regtest",
+) -> None:
+    """Run the embedded regtest node (Bitcoin Core's consensus engine) until SIGTERM or Ctrl-C."""
+    if network != "regtest":
+        sys.stderr.write(
+            f"engineroom: the devnode is for regtest alone, not for {network}; run a real node\n"
+        )
+        raise typer.Exit(2)
+    try:
+        from pool.devnode.run import CannotRun, DevnodeOptions, run_devnode
+    except ImportError as error:
+        _fail(str(error))
+    options = DevnodeOptions(
+        datadir=datadir,
+        rpc_port=rpc_port,
+        rpc_bind=rpc_bind,
+        zmq_address=zmq_hashblock,
+        user=user,
+        password=password,
+        target_difficulty=target_difficulty,
+    )
+    try:
+        _run(run_devnode(options, lambda line: typer.echo(line)))
+    except CannotRun as error:
+        _fail(str(error))
 
 
 @app.command(help="Tell a running pool that the node has a new tip (for the node's -blocknotify).")

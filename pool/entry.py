@@ -6,8 +6,8 @@ import sys
 def main() -> None:
     """Run the command that was typed.
 
-    The node starts `engineroom notify` at every block (-blocknotify): it must cost milliseconds, not the third of
-    a second that importing the whole application takes.
+    The node starts `engineroom notify` at every block (-blocknotify): it must cost milliseconds, not the
+    third of a second that importing the whole application takes.
     """
     if sys.argv[1:2] == ["notify"]:
         from pool.notify import main as notify

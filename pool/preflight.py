@@ -1,4 +1,5 @@
-"""Checks of settings that need two leaves: the address on its network, the tag in the coinbase script. No I/O."""
+"""Checks of settings that need two leaves: the address on its network, the tag in the coinbase script. No
+I/O."""
 
 from config.problems import Problem
 from config.schema import Settings

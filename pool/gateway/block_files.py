@@ -30,6 +30,7 @@ class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
     block_hash: str
     height: int
     reward_sats: int
+    transactions: int
     job_id: str
     user: str
     account: str | None

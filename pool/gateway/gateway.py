@@ -1,7 +1,8 @@
-"""A gateway: what sessions and the server ask for, answered from its job book, its extranonces and its memory.
+"""A gateway: what sessions and the server ask for, answered from its job book, its extranonces and its
+memory.
 
-It owns no socket and starts no task. New templates come in from the node's side, candidates go out to the submitter,
-events to the share keeper.
+It owns no socket and starts no task. New templates come in from the node's side, candidates go out to the
+submitter, events to the share keeper.
 """
 
 import logging
@@ -61,7 +62,8 @@ class Gateway:
         self._candidates: CandidateTaker | None = None
 
     def attach(self, candidates: CandidateTaker, on_new_work: Callable[[], None]) -> None:
-        """Connect the two that need the gateway themselves: where candidates go, and who announces new work."""
+        """Connect the two that need the gateway themselves: where candidates go, and who announces new
+        work."""
         self._candidates = candidates
         self._on_new_work = on_new_work
 

@@ -197,6 +197,7 @@ class Submitter:
             block_hash=_displayed(candidate.block_hash),
             height=candidate.template.height,
             reward_sats=candidate.template.coinbase_value_sats,
+            transactions=1 + len(candidate.template.transactions),
             job_id=candidate.job_id,
             user=candidate.user,
             account=candidate.account,

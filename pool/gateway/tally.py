@@ -1,4 +1,5 @@
-"""Counts what sessions report, for a log line a minute and the demo's display; it is no account of anybody's money."""
+"""Counts what sessions report, for a log line a minute and the demo's display; it is no account of
+anybody's money."""
 
 from collections import Counter
 from typing import Protocol

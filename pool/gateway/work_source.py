@@ -1,8 +1,9 @@
-"""Templates → jobs: one current job for each coinbase variant, built when first asked for; it announces nothing.
+"""Templates → jobs: one current job for each coinbase variant, built when first asked for; it announces
+nothing.
 
-A variant is what makes two sessions' coinbases differ: who is paid, and how large the firmware lets it be. Jobs of a
-variant differ by a salt in the coinbase script, one for each job, since firmware restarts extranonce2 with every
-job and would find the same hashes again.
+A variant is what makes two sessions' coinbases differ: who is paid, and how large the firmware lets it be.
+Jobs of a variant differ by a salt in the coinbase script, one for each job, since firmware restarts
+extranonce2 with every job and would find the same hashes again.
 """
 
 from collections.abc import Callable
@@ -149,7 +150,8 @@ class WorkSource:
         )
 
     def _ntime(self, template: Template, now: float) -> int:
-        """The node's time now; a chain whose bits depend on the time keeps the template's, whose bits these are."""
+        """The node's time now; a chain whose bits depend on the time keeps the template's, whose bits
+        these are."""
         if self._rules.network.minimum_difficulty_blocks_by_time:
             return template.current_time
         return template.current_time + int(now - self._received_at)

@@ -1,7 +1,7 @@
 """The client's side of Stratum V1, sans I/O: server lines in, requests and jobs out. It searches nothing.
 
-Written from the protocol's description: difficulty counts from the next job on, set_extranonce likewise, version bits
-are rolled inside the granted mask only, and the job's own bits in it are replaced (BIP 310).
+Written from the protocol's description: difficulty counts from the next job on, set_extranonce likewise,
+version bits are rolled inside the granted mask only, and the job's own bits in it are replaced (BIP 310).
 """
 
 import json

@@ -1,4 +1,5 @@
-"""The search for nonces: a header's first 76 bytes, a target and a range in, what meets the target out. Pure."""
+"""The search for nonces: a header's first 76 bytes, a target and a range in, what meets the target out.
+Pure."""
 
 from collections.abc import Iterator
 from hashlib import scrypt, sha256
@@ -36,7 +37,8 @@ def search(algorithm: str, header: bytes, target: int, start: int, count: int) -
 
 
 def _search_sha256d(header: bytes, target: int, start: int, count: int) -> Iterator[Found]:
-    """The first 64 bytes are hashed once; a hash too large shows in its last bytes, without making it a number."""
+    """The first 64 bytes are hashed once; a hash too large shows in its last bytes, without making it a
+    number."""
     midstate = sha256(header[:64])
     tail = header[64:76]
     top = target.to_bytes(32, "big")[:4]

@@ -1,15 +1,19 @@
-"""[shell] `engineroom mine`: a connection, worker processes that search, a line now and then. It knows no header.
+"""[shell] `engineroom mine`: a connection, worker processes that search, a line now and then. It knows no
+header.
 
-The search runs in processes of their own, in slices of about a tenth of a second: a new job is taken up at the next
-slice, and the socket is never kept waiting by Python's lock.
+The search runs in processes of their own, in slices of about a tenth of a second: a new job is taken up at
+the next slice, and the socket is never kept waiting by Python's lock.
 """
 
 import asyncio
+import multiprocessing
+import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -58,11 +62,31 @@ def slice_of(algorithm: str, header: bytes, target: int, start: int) -> list[Fou
     return list(search(algorithm, header, target, start, SLICE_NONCES[algorithm]))
 
 
+def end_with_parent() -> None:
+    """Make this worker process end when the miner does, however that ended: an orphan would search for ever.
+
+    Ctrl-C reaches the whole group of processes; it is the miner's to act on.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("only for a worker process")
+
+    def watch() -> None:
+        parent.join()
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 async def run_miner(options: MinerOptions, say: Callable[[str], None] | None = None) -> int:
     """Mine until enough shares, a refusal, or Ctrl-C; gives the exit code."""
     miner = Miner(options, say or _print)
+    mining = asyncio.ensure_future(miner.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, mining.cancel)
     try:
-        await miner.run()
+        await mining
     except Finished:
         miner.total()
         return 0
@@ -94,9 +118,11 @@ class Miner:
         self._host, self._port = host_and_port(self._options.url)
         if self._options.algorithm not in SLICE_NONCES:
             raise StratumError(f"there is no algorithm {self._options.algorithm!r}; choose sha256d or scrypt")
-        context = get_context("spawn")
+        context = multiprocessing.get_context("spawn")
         attempt = 0
-        with ProcessPoolExecutor(self._options.threads, mp_context=context) as workers:
+        with ProcessPoolExecutor(
+            self._options.threads, mp_context=context, initializer=end_with_parent
+        ) as workers:
             while True:
                 try:
                     reader, writer = await asyncio.open_connection(self._host, self._port)

@@ -46,7 +46,7 @@ class RealNode:
     ) -> None:
         self.name = name
         self.directory = directory / name
-        self.rpc_port, self.p2p_port, self.onion_port, self.zmq_port = _free_ports(4)
+        self.rpc_port, self.p2p_port, self.onion_port, self.zmq_port = free_ports(4)
         self._blocknotify = blocknotify
         self._extra_arguments = extra_arguments
         self._rpc = NodeRpc(self.endpoint())
@@ -254,7 +254,7 @@ def _common_arguments(node: RealNode) -> list[str]:
     ]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody has now; each is held until the last is chosen, so that no two are the same."""
     with contextlib.ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(count)]

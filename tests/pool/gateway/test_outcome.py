@@ -19,6 +19,7 @@ def found(*, crosses_time_edge: bool = False, user: str = "alice.rig") -> FoundB
         block_hash="ab" * 32,
         height=101,
         reward_sats=5_000_000_000,
+        transactions=1,
         job_id="0a1b",
         user=user,
         account="alice",

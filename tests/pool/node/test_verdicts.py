@@ -14,6 +14,7 @@ from tests.harness.scripted_node import Failure, Hang, Raw, ScriptedNode
 from tests.pool.node.recording import Recording
 
 BLOCK_HEX = "00" * 81
+OUR_TIP = "11" * 32
 BLOCK_HASH_HEX = "14508459b221041eab257d2baaa7459775ba748246c8403609eb708f0e57e74b"
 # sha256d of 80 zero bytes, byte-reversed; from `head -c80 /dev/zero | sha256sum | xxd -r -p | sha256sum`,
 # which prints 4be7570e8f70eb093640c8468274ba759745a7aa2b7d25ab1e0421b259845014
@@ -28,7 +29,7 @@ async def node() -> AsyncIterator[ScriptedNode]:
 async def verdict_of(node: ScriptedNode) -> SubmitVerdict:
     rpc = NodeRpc(node.endpoint())
     try:
-        return await submit_to(rpc, "a", BLOCK_HEX, BLOCK_HASH_HEX)
+        return await submit_to(rpc, "a", BLOCK_HEX, BLOCK_HASH_HEX, is_ours=lambda tip: tip == OUR_TIP)
     finally:
         await rpc.close()
 
@@ -88,12 +89,25 @@ async def test_in_a_tie_the_node_is_asked_to_work_on_our_block(node: ScriptedNod
     preferred: list[str] = []
     node.answers |= {
         "submitblock": "inconclusive",
+        "getbestblockhash": "22" * 32,
         "preciousblock": preferred.append,
         "getblockheader": lambda _: {"confirmations": 1 if preferred else -1},
     }
     verdict = await verdict_of(node)
     assert preferred == [BLOCK_HASH_HEX]
     assert verdict == SubmitVerdict("a", True, "inconclusive: on the active chain")
+
+
+async def test_a_tie_between_two_blocks_of_ours_is_left_alone(node: ScriptedNode) -> None:
+    preferred: list[str] = []
+    node.answers |= {
+        "submitblock": "inconclusive",
+        "getbestblockhash": OUR_TIP,
+        "preciousblock": preferred.append,
+        "getblockheader": {"confirmations": -1},
+    }
+    assert await verdict_of(node) == SubmitVerdict("a", True, "inconclusive: on a side branch")
+    assert preferred == []
 
 
 async def test_a_closed_node_is_no_verdict_and_says_why(node: ScriptedNode) -> None:

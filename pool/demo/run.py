@@ -1,0 +1,238 @@
+"""[shell] The demo's composition: a devnode and miners as child processes, the pool itself in this one.
+
+Everything is real but the difficulty: the node is Bitcoin Core's consensus engine on regtest with a target stricter
+than its bits, so that a block takes this machine a few seconds instead of nothing.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from config.loading import load
+from pool.app import Application, CannotStart, stop_on_signals
+from pool.demo.display import Display, block_text, summary_text
+from pool.demo.snapshot import BlockLine, MinerLine, Snapshot
+from pool.gateway.block_files import FoundBlock
+from pool.gateway.outcome import Outcome
+from pool.node.endpoint import NodeEndpoint
+from pool.node.rpc import NodeError, NodeRpc
+from pool.node.verdicts import SubmitVerdict
+from stratum.work.byteorder import from_displayed
+from stratum.work.transaction import Output
+
+# The key is the number 1, so that the address is the generator point's, as in BIP 173: worth nothing, on regtest.
+KEY = bytes(31) + b"\x01"
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+BLOCK_DIFFICULTY = 0.001  # 4.3 million hashes: some seconds of one core
+SHARE_DIFFICULTY = 0.00005
+FIRST_BLOCKS = 104  # coinbases ripen after 100: the rest gives the demo's transactions something to spend
+START_SECONDS = 30.0
+SHOW_SECONDS = 0.5
+FEE_SATS = 5_000
+
+_SETTINGS = """\
+coin: bitcoin
+network: regtest
+data_directory: pool
+payout: {{mode: pool, address: {address}}}
+coinbase: {{tag: /engineroom demo/}}
+nodes:
+  - {{name: devnode, url: "http://127.0.0.1:{rpc_port}", cookie_file: node/.cookie}}
+trust_stricter_target: true
+stratum:
+  share_interval_seconds: 2
+  listeners:
+    - {{address: 127.0.0.1, port: 0, difficulty: {{start: {difficulty}, minimum: 0.000001}}}}
+drain_seconds: 0
+"""
+
+
+class DemoFailed(Exception):
+    """One line that says what did not work."""
+
+
+async def run_demo(*, blocks: int, miners: int) -> int:
+    """Run until so many blocks were accepted (0: until Ctrl-C); gives the exit code. Raises DemoFailed."""
+    logging.getLogger("engineroom").setLevel(logging.CRITICAL)  # the display tells what happens
+    with tempfile.TemporaryDirectory(prefix="engineroom-demo-", ignore_cleanup_errors=True) as text:
+        folder = Path(text)
+        async with _devnode(folder) as rpc_port:
+            await _put_something_into_the_mempool(folder, rpc_port)
+            return await _mine(folder, rpc_port, blocks, miners)
+
+
+async def _mine(folder: Path, rpc_port: int, blocks: int, miners: int) -> int:
+    settings_file = folder / "engineroom.yaml"
+    text = _SETTINGS.format(address=ADDRESS, rpc_port=rpc_port, difficulty=f"{SHARE_DIFFICULTY:f}")
+    settings_file.write_text(text)
+    try:
+        application = Application(load(settings_file))
+    except CannotStart as error:
+        raise DemoFailed(str(error)) from error
+    stop = stop_on_signals()
+    with Display() as display:
+        demo = Demo(application, display, stop, blocks)
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        pool_task = asyncio.create_task(application.run(stop, lambda bound: port.set_result(bound[0][1])))
+        waits: list[asyncio.Future[Any]] = [pool_task, port]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if pool_task.done():
+            pool_task.result()
+        display.say(f"pool on stratum+tcp://127.0.0.1:{port.result()}, node and pool data in {folder}")
+        async with _miners(port.result(), miners):
+            await demo.show_until(pool_task)
+    return demo.conclude()
+
+
+class Demo:
+    """Gathers what the display shows, and ends it when enough blocks are there."""
+
+    def __init__(self, application: Application, display: Display, stop: asyncio.Event, blocks: int) -> None:
+        self._application = application
+        self._display = display
+        self._stop = stop
+        self._wanted = blocks
+        self._blocks: list[BlockLine] = []
+        self._refused = 0
+        self._started_at = time.monotonic()
+        application.on_block = self._block_settled
+
+    async def show_until(self, pool_task: "asyncio.Task[None]") -> None:
+        """Draw until the pool has ended; a failure of the pool is raised."""
+        while not pool_task.done():
+            self._display.show(self.snapshot())
+            await asyncio.wait([pool_task], timeout=SHOW_SECONDS)
+        self._display.show(self.snapshot())
+        pool_task.result()
+
+    def snapshot(self) -> Snapshot:
+        """The state now."""
+        elapsed = max(time.monotonic() - self._started_at, 0.001)
+        template = self._application.work.template
+        return Snapshot(
+            elapsed_seconds=elapsed,
+            height=template.height - 1 if template is not None else 0,
+            network_difficulty=BLOCK_DIFFICULTY,
+            connections=len(self._application.server),
+            miners=tuple(
+                MinerLine(
+                    name=name.rpartition(".")[2],
+                    accepted=tally.accepted,
+                    refused=tally.refused,
+                    difficulty=tally.difficulty,
+                    hashes_per_second=tally.work / elapsed,
+                )
+                for name, tally in sorted(self._application.tally.workers.items())
+            ),
+            blocks=tuple(self._blocks),
+        )
+
+    def conclude(self) -> int:
+        """The last lines; 0 where every block was accepted and enough were found."""
+        self._display.say(summary_text(self.snapshot()))
+        for block in self._blocks:
+            self._display.say(f"  {block_text(block)}\n    hash {block.block_hash}")
+        return 0 if not self._refused and len(self._blocks) >= self._wanted else 1
+
+    def _block_settled(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
+        is_accepted = outcome is Outcome.ACCEPTED
+        self._refused += not is_accepted
+        self._blocks.append(
+            BlockLine(
+                height=found.height,
+                block_hash=found.block_hash,
+                reward_sats=found.reward_sats,
+                transactions=found.transactions,
+                verdict="; ".join(f"{verdict.node}: {verdict.text}" for verdict in verdicts),
+                elapsed_seconds=time.monotonic() - self._started_at,
+            )
+        )
+        if self._wanted and len(self._blocks) >= self._wanted:
+            self._stop.set()
+
+
+@contextlib.asynccontextmanager
+async def _devnode(folder: Path) -> AsyncIterator[int]:
+    """A devnode on a free port; gives the port."""
+    rpc_port = _free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pool.entry", "devnode", "--datadir", str(folder / "node")),
+        *("--rpc-port", str(rpc_port), "--target-difficulty", f"{BLOCK_DIFFICULTY:f}"),
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for us: the node goes last
+    )
+    try:
+        if process.stdout is None or not await asyncio.wait_for(process.stdout.readline(), START_SECONDS):
+            raise DemoFailed("the embedded node did not start; its message is above")
+        yield rpc_port
+    except TimeoutError as error:
+        raise DemoFailed(f"the embedded node did not start within {START_SECONDS:.0f} s") from error
+    finally:
+        await _end(process)
+
+
+@contextlib.asynccontextmanager
+async def _miners(port: int, count: int) -> AsyncIterator[None]:
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pool.entry", "mine", "--url", f"stratum+tcp://127.0.0.1:{port}"),
+            *("--user", f"{ADDRESS}.miner{number + 1}"),
+            stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for number in range(count)
+    ]
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(_end(process) for process in processes))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), 5)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def _put_something_into_the_mempool(folder: Path, rpc_port: int) -> None:
+    """Four transactions, so that the demo's block is not an empty one."""
+    from pool.devnode.spending import Key, Spendable, spend  # here: it needs the demo extra
+
+    endpoint = NodeEndpoint(
+        name="devnode", url=f"http://127.0.0.1:{rpc_port}", cookie_file=folder / "node" / ".cookie"
+    )
+    rpc = NodeRpc(endpoint)
+    key = Key(KEY)
+    try:
+        hashes = await rpc.call("generatetoaddress", FIRST_BLOCKS, ADDRESS, result=list[str])
+        for block_hash in hashes[: FIRST_BLOCKS - 100]:
+            block = await rpc.call("getblock", block_hash, result=dict[str, object])
+            transactions = block["tx"]
+            if not isinstance(transactions, list):
+                raise DemoFailed("the embedded node gave a block without transactions")
+            coin = Spendable(from_displayed(transactions[0]), 0, 5_000_000_000)
+            raw = spend(key, coin, [Output(value_sats=coin.value_sats - FEE_SATS, script=key.script)])
+            await rpc.call("sendrawtransaction", raw.hex(), result=str)
+    except NodeError as error:
+        raise DemoFailed(f"the embedded node refused the demo's transactions: {error}") from error
+    finally:
+        await rpc.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

@@ -1,0 +1,105 @@
+"""Blocks and transactions from bytes, as far as the devnode's bookkeeping needs them. It validates
+nothing."""
+
+from hashlib import sha256
+
+import msgspec
+
+Outpoint = tuple[bytes, int]  # transaction id in internal order, output number
+
+
+class TransactionOutput(msgspec.Struct, frozen=True):
+    value_sats: int
+    script: bytes
+
+
+class Transaction(msgspec.Struct, frozen=True):
+    """Ids in internal order; `raw` includes the witness, `stripped_bytes` is the length without it."""
+
+    raw: bytes
+    txid: bytes
+    witness_txid: bytes
+    inputs: tuple[Outpoint, ...]
+    outputs: tuple[TransactionOutput, ...]
+    stripped_bytes: int
+
+    @property
+    def weight(self) -> int:
+        """BIP 141's weight."""
+        return 3 * self.stripped_bytes + len(self.raw)
+
+
+class Unparsable(ValueError):
+    """Bytes that are no transaction or block."""
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+
+    def take(self, count: int) -> bytes:
+        piece = self.data[self.position : self.position + count]
+        if len(piece) != count:
+            raise Unparsable("the bytes end too early")
+        self.position += count
+        return piece
+
+    def number(self, width: int) -> int:
+        return int.from_bytes(self.take(width), "little")
+
+    def count(self) -> int:
+        first = self.number(1)
+        return first if first < 0xFD else self.number(2 << (first - 0xFD))
+
+
+def parse_transaction(data: bytes) -> Transaction:
+    """One transaction that is all of `data`; raises Unparsable."""
+    reader = _Reader(data)
+    transaction = _transaction(reader)
+    if reader.position != len(data):
+        raise Unparsable("there are bytes behind the transaction")
+    return transaction
+
+
+def parse_block(data: bytes) -> tuple[bytes, list[Transaction]]:
+    """The header's 80 bytes and the transactions; raises Unparsable."""
+    reader = _Reader(data)
+    header = reader.take(80)
+    return header, [_transaction(reader) for _ in range(reader.count())]
+
+
+def _transaction(reader: _Reader) -> Transaction:
+    start = reader.position
+    version = reader.take(4)
+    has_witness = reader.data[reader.position : reader.position + 2] == b"\x00\x01"
+    if has_witness:
+        reader.take(2)
+    body_start = reader.position
+    inputs = tuple(_input(reader) for _ in range(reader.count()))
+    outputs = tuple(_output(reader) for _ in range(reader.count()))
+    body = reader.data[body_start : reader.position]
+    if has_witness:
+        for _ in inputs:
+            for _ in range(reader.count()):
+                reader.take(reader.count())
+    lock_time = reader.take(4)
+    raw = reader.data[start : reader.position]
+    stripped = version + body + lock_time
+    return Transaction(raw, _sha256d(stripped), _sha256d(raw), inputs, outputs, len(stripped))
+
+
+def _input(reader: _Reader) -> Outpoint:
+    outpoint = (reader.take(32), reader.number(4))
+    reader.take(reader.count())
+    reader.take(4)
+    return outpoint
+
+
+def _output(reader: _Reader) -> TransactionOutput:
+    value = reader.number(8)
+    return TransactionOutput(value, reader.take(reader.count()))
+
+
+def _sha256d(data: bytes) -> bytes:
+    return sha256(sha256(data).digest()).digest()
