@@ -7,7 +7,7 @@ settings file's folder.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,16 @@ DEEPEST_NESTING = 16
 MOST_VALUES = 10_000
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    """Read a settings file. Raises SettingsError that lists every problem found."""
+def load(
+    path: Path,
+    environment: Mapping[str, str] | None = None,
+    further: Callable[[Settings], list[Problem]] = lambda _: [],
+) -> Settings:
+    """Read a settings file. Raises SettingsError that lists every problem found.
+
+    `further` checks what this package cannot know (an address, a script's length); its problems are listed
+    with the others, each with its line, unless something else is wrong at the same key.
+    """
     document = _document(path)
     shape = Shape(document)
     settings = shape.convert(Settings)
@@ -40,9 +48,11 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
         settings, secret_problems = _with_secrets(
             settings, environment if environment is not None else os.environ
         )
+        found = secret_problems + cross_field_problems(settings)
+        told = {problem.key_path for problem in found}
+        found += [problem for problem in further(settings) if problem.key_path not in told]
         problems = problems + [
-            Problem(problem.key_path, lines(problem.key_path), problem.message)
-            for problem in secret_problems + cross_field_problems(settings)
+            Problem(problem.key_path, lines(problem.key_path), problem.message) for problem in found
         ]
     if problems or settings is None:
         raise SettingsError(sorted(problems, key=lambda problem: problem.line or 0))

@@ -30,7 +30,7 @@ def _chain(settings: Settings) -> list[Problem]:
         message = f"{settings.coin} has no {settings.network}; choose from {', '.join(names)}"
         problems.append(Problem("network", None, message))
     if settings.trust_stricter_target and settings.network != "regtest":
-        message = f"is for regtest alone: on {settings.network} the bits of the block decide what a block is; remove it"
+        message = f"is for regtest alone: on {settings.network} the bits decide what a block is; remove it"
         problems.append(Problem("trust_stricter_target", None, message))
     return problems
 

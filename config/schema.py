@@ -169,7 +169,7 @@ class StratumSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Meta(
             ge=0,
             le=1e6,
-            description="On one connection, before even a difficulty fixed by password is raised; 0 is never.",
+            description="On one connection, before even a fixed difficulty (d=) is raised; 0 is never.",
         ),
     ] = 50
     nicehash_minimum_difficulty: Annotated[
@@ -212,7 +212,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     notify_socket: Annotated[
         str | None,
         Meta(
-            description="Where `engineroom notify` tells of blocks; notify.sock in data_directory if not set. "
+            description="Where `engineroom notify` tells of blocks; by default DATA_DIRECTORY/notify.sock. "
             'In the node: blocknotify=engineroom notify /var/lib/engineroom/notify.sock "%s"'
         ),
     ] = None

@@ -107,7 +107,7 @@ class Shape:
             self._problem(key_path, f"is {plain}, which is no number to work with")
             return None
         try:
-            return msgspec.convert(plain, hint, strict=True)
+            return msgspec.convert(plain, _without_none(hint) if plain is not None else hint, strict=True)
         except msgspec.ValidationError as error:
             self._problem(key_path, _told(str(error), plain, hint))
             return None
@@ -122,6 +122,13 @@ def _told(error: str, value: Any, hint: Any) -> str:
     if isinstance(value, str) and "@" in value:  # may hold a password: not to be printed
         return f"holds an @; it must be {wanted}"
     return f"is {_shown(value)}; it must be {wanted}" if wanted else error
+
+
+def _without_none(hint: Any) -> Any:
+    """`Annotated[str | None, bounds]` as `Annotated[str, bounds]`: a bound on a text must not meet None."""
+    meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
+    options = [option for option in get_args(get_args(hint)[0]) if option is not type(None)]
+    return Annotated[options[0], meta] if meta is not None and len(options) == 1 else hint
 
 
 def _wanted(hint: Any) -> str:

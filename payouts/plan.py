@@ -1,5 +1,4 @@
-"""A plan: whom a coinbase pays and in which proportion, immutable and without amounts; those follow from
-the reward."""
+"""A plan: whom a coinbase pays and in which proportion; amounts follow from the reward."""
 
 import msgspec
 

@@ -15,27 +15,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from config.schema import ListenerSettings, NodeSettings, Settings
-from payouts.plan import Plan, sole
+from config.schema import Settings
 from pool.gateway.block_files import FoundBlock
 from pool.gateway.gateway import Gateway
 from pool.gateway.outcome import Outcome
 from pool.gateway.submission import Submitter
 from pool.gateway.tally import ShareTally
-from pool.gateway.work_source import EPOCH_BYTES, Variant, WorkRules, WorkSource
-from pool.node.endpoint import NodeEndpoint
+from pool.gateway.work_source import EPOCH_BYTES, WorkSource
 from pool.node.nodes import Nodes
 from pool.node.signals import NotifySocketError
 from pool.node.verdicts import SubmitVerdict
+from pool.translation import endpoint_of, listener, plans, work_rules
 from pool.wording import hashrate_text
-from stratum.errors import RejectReason
 from stratum.extranonce import ExtranonceCounter
 from stratum.jobs import JobBook
-from stratum.pacing import PaceRules
-from stratum.server import Listener, ServerLimits, StratumServer
-from stratum.session import SessionRules
-from stratum.work.address import Address, AddressError, WrongNetwork, parse_address
-from stratum.work.coin import Network, network
+from stratum.server import ServerLimits, StratumServer
+from stratum.work.coin import network
 
 HASH_THREADS = 2
 MAINTENANCE_SECONDS = 1.0
@@ -64,7 +59,9 @@ class Application:
         self.on_block: Callable[[FoundBlock, Outcome, Sequence[SubmitVerdict]], None] | None = None
 
         book = JobBook()
-        self.work = WorkSource(self._work_rules(), book, self._plan_of)
+        self.work = WorkSource(
+            work_rules(settings, self._network, os.urandom(EPOCH_BYTES)), book, plans(settings, self._network)
+        )
         self.gateway = Gateway(
             self.work,
             book,
@@ -129,14 +126,13 @@ class Application:
             self._hashers.shutdown(wait=False, cancel_futures=True)
 
     async def _listen(self) -> list[tuple[str, int]]:
-        listeners = [self._listener(listener) for listener in self._settings.stratum.listeners]
         bound: list[tuple[str, int]] = []
-        for listener in listeners:
+        for entry in self._settings.stratum.listeners:
             try:
-                bound += await self.server.start([listener])
+                bound += await self.server.start([listener(self._settings, entry, self._network)])
             except OSError as error:
                 raise CannotStart(
-                    f"cannot listen on {listener.address} port {listener.port}: {error.strerror or error}; "
+                    f"cannot listen on {entry.address} port {entry.port}: {error.strerror or error}; "
                     "stop what uses it, or change stratum.listeners in the settings"
                 ) from error
         return bound
@@ -176,76 +172,6 @@ class Application:
         self.blocks.append((found, outcome, verdicts))
         if self.on_block is not None:
             self.on_block(found, outcome, verdicts)
-
-    # ------------------------------------------------------------------ settings → values of the leaves
-
-    def _work_rules(self) -> WorkRules:
-        return WorkRules(
-            network=self._network,
-            tag=self._settings.coinbase.tag.encode("ascii"),
-            version_rolling_mask=int(self._settings.stratum.version_rolling_mask, 16),
-            gateway=0,
-            epoch=os.urandom(EPOCH_BYTES),
-        )
-
-    def _plan_of(self, variant: Variant) -> Plan:
-        if variant.payee is not None:
-            return sole(variant.payee)
-        return sole(parse_address(self._settings.payout.address or "", self._network).script)
-
-    def _listener(self, listener: ListenerSettings) -> Listener:
-        settings = self._settings.stratum
-        proof_of_work = self._network.proof_of_work
-        return Listener(
-            listener.address,
-            listener.port,
-            SessionRules(
-                proof_of_work=proof_of_work,
-                pace=PaceRules(
-                    start=listener.difficulty.start,
-                    minimum=listener.difficulty.minimum,
-                    maximum=listener.difficulty.maximum,
-                    share_interval_seconds=settings.share_interval_seconds,
-                    difficulty_1=proof_of_work.difficulty_1,
-                    marketplace_minimum=settings.nicehash_minimum_difficulty,
-                    shares_per_second=settings.maximum_shares_per_second,
-                ),
-                parse_address=address_book(self._network),
-                version_rolling_mask=int(settings.version_rolling_mask, 16),
-                sends_version_mask=settings.send_version_mask,
-                late_share_grace_seconds=settings.late_share_grace_milliseconds / 1000,
-                is_solo=self._settings.payout.mode == "solo",
-                names_per_connection=settings.maximum_names_per_connection,
-            ),
-        )
-
-
-def address_book(coin_network: Network) -> Callable[[str], Address | RejectReason]:
-    """The sessions' judge of addresses: one network, computation only."""
-
-    def parse(text: str) -> Address | RejectReason:
-        try:
-            return parse_address(text, coin_network)
-        except WrongNetwork:
-            return RejectReason.WRONG_NETWORK
-        except AddressError:
-            return RejectReason.BAD_USER
-
-    return parse
-
-
-def endpoint_of(node: NodeSettings) -> NodeEndpoint:
-    """A node of the settings as the node's side takes it."""
-    password = node.password
-    return NodeEndpoint(
-        name=node.name,
-        url=node.url,
-        cookie_file=Path(node.cookie_file) if node.cookie_file is not None else None,
-        user=node.user,
-        password=password.reveal if password is not None else None,
-        zmq_hashblock=node.zmq_hashblock,
-        longpoll=node.longpoll,
-    )
 
 
 def raise_file_limit(connections: int) -> None:

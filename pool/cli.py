@@ -1,5 +1,4 @@
-"""The command line: options in, one line on stderr and an exit code for what goes wrong; it does no work
-itself.
+"""The command line: options in, one line on stderr and an exit code for what goes wrong.
 
 Exit codes: 0 done, 1 the world is not as it should be (a node, a port, a refused miner), 2 the command or the
 settings are wrong. What a command does is imported when it runs, so that `--help` is quick.
@@ -47,10 +46,8 @@ def main(
 def run(config: SettingsFile) -> None:
     """Run the pool until SIGTERM or Ctrl-C."""
     from pool.app import Application, CannotStart, stop_on_signals
-    from pool.preflight import offline_problems
 
     settings = _load(config)
-    _refuse(offline_problems(settings), config)
     _log_to_stderr(settings.log.level)
 
     async def serve() -> None:
@@ -74,8 +71,15 @@ def check(
 ) -> None:
     """Validate the settings, contact the nodes and say what the pool would do; exit code 0 or 1."""
     from pool.checking import run_check
+    from pool.wording import hashrate_from
 
-    raise typer.Exit(_run(run_check(_load(config), config, hashrate)))
+    try:
+        hashes_per_second = hashrate_from(hashrate)
+    except ValueError as error:
+        _fail(f"--hashrate: {error}")
+    settings = _load(config, exit_code=1)
+    typer.echo(f"settings {config}: in order")
+    raise typer.Exit(_run(run_check(settings, hashes_per_second, typer.echo, _complain)))
 
 
 @config_app.command("example")
@@ -187,29 +191,26 @@ def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         raise typer.Exit(130) from None
 
 
-def _load(path: Path) -> "Settings":
+def _load(path: Path, exit_code: int = 2) -> "Settings":
+    """The settings; where they are wrong, every problem is printed and the command ends."""
     from config.loading import load
-    from config.problems import SettingsError
+    from config.problems import SettingsError, render_problems
+    from pool.preflight import offline_problems
 
     try:
-        return load(path, os.environ)
+        return load(path, os.environ, offline_problems)
     except SettingsError as error:
-        _refuse(error.problems, path)
-        raise
-
-
-def _refuse(problems: Any, path: Path) -> None:
-    """Print every problem of the settings and end with 2; nothing where there is none."""
-    from config.problems import render_problems
-
-    if problems:
-        sys.stderr.write(render_problems(problems, path) + "\n")
-        raise typer.Exit(2)
+        sys.stderr.write(render_problems(error.problems, path) + "\n")
+        raise typer.Exit(exit_code) from None
 
 
 def _fail(line: str) -> NoReturn:
-    sys.stderr.write(f"engineroom: {line}\n")
+    _complain(line)
     raise typer.Exit(1)
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"engineroom: {line}\n")
 
 
 def _say_where(bound: list[tuple[str, int]]) -> None:

@@ -1,16 +1,17 @@
-"""Checks of settings that need two leaves: the address on its network, the tag in the coinbase script. No
-I/O."""
+"""Checks of settings that need two leaves: the address on its network, the tag in the script. No I/O."""
 
 from config.problems import Problem
 from config.schema import Settings
 from pool.gateway.work_source import EPOCH_BYTES, EXTRANONCE1_BYTES, SALT_BYTES
 from stratum.work.address import AddressError, parse_address
-from stratum.work.coin import Network, network
+from stratum.work.coin import COINS, Network, network
 from stratum.work.coinbase import MAXIMUM_SCRIPT_BYTES, longest_script_bytes
 
 
 def offline_problems(settings: Settings) -> list[Problem]:
     """Everything that is wrong with settings that loaded, as far as can be told without asking a node."""
+    if settings.network not in COINS[settings.coin]:
+        return []  # config.rules says so
     coin_network = network(settings.coin, settings.network)
     return _address_problems(settings, coin_network) + _tag_problems(settings, coin_network)
 

@@ -34,7 +34,6 @@ class RejectReason(Enum):
     UNAUTHORIZED = (24, "Unauthorized worker", "unauthorized")
     BAD_USER = (24, "User must be an address", "bad_user")
     WRONG_NETWORK = (24, "Address of another network", "wrong_network")
-    REFUSED_ADDRESS = (24, "Address not allowed here", "refused_address")
     ONE_ADDRESS = (24, "One address per connection", "one_address")
     TOO_MANY_NAMES = (24, "Too many workers", "too_many_names")
     NOT_SUBSCRIBED = (25, "Not subscribed", "not_subscribed")

@@ -110,7 +110,8 @@ class SessionExport(msgspec.Struct, frozen=True):
     unsent: bytes
 
 
-# Turns the address part of a user name into an account, or says why it may not be used here; by computation alone.
+# Turns the address part of a user name into an account, or says why it may not be used here; by computation
+# alone.
 AddressBook = Callable[[str], Address | RejectReason]
 
 

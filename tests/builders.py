@@ -1,4 +1,4 @@
-"""Builds templates, jobs and sessions for tests from a few words; production classes throughout, one fake owner."""
+"""Templates, jobs and sessions for tests from a few words: production classes, one fake owner."""
 
 import json
 from collections.abc import Iterable
@@ -34,7 +34,8 @@ HARD_BITS = 0x1705AE3A  # mainnet 2023: none ever is
 
 
 def make_template(**changes: Any) -> Template:
-    """A template without transactions, 50 coins at height 840,000, on which no test finds a block by accident."""
+    """A template without transactions, 50 coins at height 840,000, on which no test finds a block by
+    accident."""
     template = Template(
         height=840_000,
         previous_hash=PREVIOUS_HASH,

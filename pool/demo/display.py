@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pool.demo.snapshot import BlockLine, Snapshot
-from pool.wording import hashrate_text
+from pool.wording import coins_text, hashrate_text
 
 BLOCKS_SHOWN = 8
 
@@ -54,16 +54,16 @@ def _blocks(snapshot: Snapshot) -> Group:
 
 def block_text(block: BlockLine) -> str:
     """A block in one line of 80 columns."""
-    coins = f"{block.reward_sats // 100_000_000}.{block.reward_sats % 100_000_000:08d}"
     transactions = f"{block.transactions} transaction" + ("s" if block.transactions != 1 else "")
     return (
-        f"block {block.height} {block.block_hash[:8]}…{block.block_hash[-8:]}: {coins}, "
-        f"{transactions}, {block.verdict}"
+        f"block {block.height} {block.block_hash[:8]}…{block.block_hash[-8:]}: "
+        f"{coins_text(block.reward_sats)}, {transactions}, {block.verdict}"
     )
 
 
 class Display:
-    """Shows snapshots while it is entered. Without a terminal it prints each block and each tenth second once."""
+    """Shows snapshots while it is entered. Without a terminal it prints each block and each tenth second
+    once."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()

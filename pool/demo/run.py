@@ -1,7 +1,7 @@
 """[shell] The demo's composition: a devnode and miners as child processes, the pool itself in this one.
 
-Everything is real but the difficulty: the node is Bitcoin Core's consensus engine on regtest with a target stricter
-than its bits, so that a block takes this machine a few seconds instead of nothing.
+Everything is real but the difficulty: the node is Bitcoin Core's consensus engine on regtest with a target
+stricter than its bits, so that a block takes this machine a few seconds instead of nothing.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ from pool.node.verdicts import SubmitVerdict
 from stratum.work.byteorder import from_displayed
 from stratum.work.transaction import Output
 
-# The key is the number 1, so that the address is the generator point's, as in BIP 173: worth nothing, on regtest.
+# The key is the number 1, so that the address is the generator point's, as in BIP 173: worth nothing, on
+# regtest.
 KEY = bytes(31) + b"\x01"
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 BLOCK_DIFFICULTY = 0.001  # 4.3 million hashes: some seconds of one core

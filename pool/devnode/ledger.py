@@ -1,5 +1,4 @@
-"""What the engine has not: the best chain by height, its work, and the outputs that can be spent. In memory
-only.
+"""What the engine has not: the best chain by height, its work, the unspent outputs. In memory only.
 
 Rebuilt from the engine's blocks at every start; regtest chains are short.
 """

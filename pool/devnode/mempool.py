@@ -1,5 +1,4 @@
-"""Transactions that wait for a block: taken in, kept in an order that a block can have, dropped when they
-conflict."""
+"""Transactions that wait for a block, in an order that a block can have."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,4 @@
-"""A block from a template by trying nonces, for generatetoaddress: two hashes on average at regtest's
-bits."""
+"""A block from a template by trying nonces, for generatetoaddress: two hashes on average."""
 
 from typing import Any
 

@@ -1,5 +1,4 @@
-"""Blocks and transactions from bytes, as far as the devnode's bookkeeping needs them. It validates
-nothing."""
+"""Blocks and transactions from bytes, as far as the bookkeeping needs them. It validates nothing."""
 
 from hashlib import sha256
 

@@ -1,5 +1,4 @@
-"""[shell] Starting and ending a devnode: options in, a node with its RPC and its signals, one line when it
-is ready."""
+"""[shell] Starting and ending a devnode: options in, RPC and signals up, one line when it is ready."""
 
 import asyncio
 import signal

@@ -1,5 +1,4 @@
-"""[shell] ZMQ hashblock, as a node's -zmqpubhashblock publishes it: topic, hash as displayed, sequence
-number."""
+"""[shell] ZMQ hashblock as a node publishes it: topic, hash as displayed, sequence number."""
 
 import zmq
 

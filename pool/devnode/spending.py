@@ -1,5 +1,4 @@
-"""Keys and signed transactions for the demo and for tests: so that blocks have something in them. No
-wallet."""
+"""Keys and signed transactions for the demo and for tests. No wallet."""
 
 from hashlib import new, sha256
 

@@ -1,5 +1,4 @@
-"""Found blocks on disk: one JSON file each, kept whatever becomes of the process. Blocking; run it in a
-thread.
+"""Found blocks on disk: a JSON file each, kept whatever becomes of the process. Blocking: use a thread.
 
     pending/     no verdict yet: submitted again at each start
     accepted/    a node has it; the verdicts are in the file

@@ -1,5 +1,4 @@
-"""A gateway: what sessions and the server ask for, answered from its job book, its extranonces and its
-memory.
+"""A gateway: what sessions and the server ask for, from its job book, extranonces and memory.
 
 It owns no socket and starts no task. New templates come in from the node's side, candidates go out to the
 submitter, events to the share keeper.

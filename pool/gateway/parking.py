@@ -1,5 +1,4 @@
-"""Sessions that ended lately: each may be resumed for ten minutes, its extranonce1 rests until its jobs
-are gone."""
+"""Sessions that ended lately: resumable for ten minutes; their extranonce1 rests until its jobs are gone."""
 
 from collections import deque
 

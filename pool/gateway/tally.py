@@ -1,5 +1,4 @@
-"""Counts what sessions report, for a log line a minute and the demo's display; it is no account of
-anybody's money."""
+"""Counts what sessions report, for the log and the demo's display; nobody's money is accounted here."""
 
 from collections import Counter
 from typing import Protocol

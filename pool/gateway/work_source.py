@@ -1,5 +1,4 @@
-"""Templates → jobs: one current job for each coinbase variant, built when first asked for; it announces
-nothing.
+"""Templates → jobs: one current job for each coinbase variant. It announces nothing.
 
 A variant is what makes two sessions' coinbases differ: who is paid, and how large the firmware lets it be.
 Jobs of a variant differ by a salt in the coinbase script, one for each job, since firmware restarts

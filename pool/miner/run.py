@@ -1,5 +1,4 @@
-"""[shell] `engineroom mine`: a connection, worker processes that search, a line now and then. It knows no
-header.
+"""[shell] `engineroom mine`: a connection, worker processes that search, a line now and then.
 
 The search runs in processes of their own, in slices of about a tenth of a second: a new job is taken up at
 the next slice, and the socket is never kept waiting by Python's lock.

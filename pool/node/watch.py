@@ -1,5 +1,4 @@
-"""One node, watched: its tip, its template, its troubles. It decides nothing; it tells its owner after each
-look.
+"""One node, watched: its tip, its template, its troubles. It decides nothing.
 
 A look asks for the best block's hash; a new one, or a template older than the refresh time, means a new
 template. Hints (ZMQ, blocknotify, long-poll, our own block) only bring the next look forward, so that every

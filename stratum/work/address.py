@@ -21,6 +21,7 @@ _BECH32_CONSTANT = 1
 _BECH32M_CONSTANT = 0x2BC830A3
 _LONGEST = 90  # BIP 173; the longest base58 address has 36
 
+# each with the length of the 20 bytes that it pushes
 _OP_DUP_HASH160 = bytes.fromhex("76a914")
 _OP_EQUALVERIFY_CHECKSIG = bytes.fromhex("88ac")
 _OP_HASH160 = bytes.fromhex("a914")
@@ -92,9 +93,9 @@ def _from_base58(text: str, network: Network) -> Address:
         raise AddressError(f"{text!r} is not an address: its checksum does not fit")
     version, digest = payload[0], payload[1:]
     if version == network.pubkey_version:
-        return Address(text, _OP_DUP_HASH160 + b"\x14" + digest + _OP_EQUALVERIFY_CHECKSIG)
+        return Address(text, _OP_DUP_HASH160 + digest + _OP_EQUALVERIFY_CHECKSIG)
     if version in network.script_versions:
-        return Address(text, _OP_HASH160 + b"\x14" + digest + _OP_EQUAL)
+        return Address(text, _OP_HASH160 + digest + _OP_EQUAL)
     owners = [
         other
         for networks in COINS.values()

@@ -1,5 +1,4 @@
-"""Block assembly: the header as hashed, the coinbase as announced, the template's transactions → block
-bytes."""
+"""Block assembly: header, coinbase and the template's transactions → block bytes."""
 
 from stratum.work.template import Template
 from stratum.work.transaction import compact_size, with_witness

@@ -1,5 +1,4 @@
-"""The three orders in which a block's hash is written: internal, displayed and in a notify line. It hashes
-nothing.
+"""The three orders a block's hash is written in: internal, displayed, and a notify line's.
 
 internal    as the bytes stand in a serialised header; what variables without a suffix hold
 displayed   all 32 bytes reversed, hex: RPC answers and explorers

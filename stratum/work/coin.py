@@ -1,5 +1,4 @@
-"""Coins, networks and proof-of-work functions, as tables; a new coin is a row here, not a branch
-elsewhere."""
+"""Coins, networks and proof-of-work functions, as tables; a new coin is a row here."""
 
 from collections.abc import Callable
 

@@ -90,8 +90,8 @@ def longest_script_bytes(tag: bytes, uniqueness_bytes: int, extranonce_bytes: in
 def coinbase_cost(coinbase: Coinbase, extranonce_bytes: int, *, has_witness: bool) -> CoinbaseCost:
     """What the coinbase of this job takes, whatever the extranonces turn out to be."""
     size_bytes = len(coinbase.prefix) + extranonce_bytes + len(coinbase.suffix)
-    script, scripts_out = _scripts(coinbase, extranonce_bytes)
-    sigops = legacy_sigops(script) + sum(legacy_sigops(output) for output in scripts_out)
+    sigops = legacy_sigops(worst_script(coinbase, extranonce_bytes))
+    sigops += sum(legacy_sigops(output.script) for output in decode_outputs(coinbase))
     return CoinbaseCost(
         size_bytes=size_bytes,
         weight=4 * size_bytes + (_WITNESS_BYTES if has_witness else 0),
@@ -99,15 +99,20 @@ def coinbase_cost(coinbase: Coinbase, extranonce_bytes: int, *, has_witness: boo
     )
 
 
-def _scripts(coinbase: Coinbase, extranonce_bytes: int) -> tuple[bytes, list[bytes]]:
-    """The input script, with the worst bytes a miner could choose, and the output scripts."""
-    before_script = len(_VERSION) + 1 + len(_NULL_OUTPOINT) + 1
-    script = coinbase.prefix[before_script:] + b"\xac" * extranonce_bytes
-    outputs: list[bytes] = []
+def decode_outputs(coinbase: Coinbase) -> list[Output]:
+    """The outputs, read back from the bytes that miners hash."""
+    outputs: list[Output] = []
     position = len(_SEQUENCE)
     count, position = read_compact_size(coinbase.suffix, position)
     for _ in range(count):
+        value_sats = int.from_bytes(coinbase.suffix[position : position + 8], "little")
         length, position = read_compact_size(coinbase.suffix, position + 8)
-        outputs.append(coinbase.suffix[position : position + length])
+        outputs.append(Output(value_sats=value_sats, script=coinbase.suffix[position : position + length]))
         position += length
-    return script, outputs
+    return outputs
+
+
+def worst_script(coinbase: Coinbase, extranonce_bytes: int) -> bytes:
+    """The input script, with the worst bytes that a miner could choose."""
+    before_script = len(_VERSION) + 1 + len(_NULL_OUTPOINT) + 1
+    return coinbase.prefix[before_script:] + b"\xac" * extranonce_bytes

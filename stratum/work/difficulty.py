@@ -1,5 +1,4 @@
-"""Targets, difficulties, bits and work, exact: integers and fractions. Floats appear only where a person
-reads them.
+"""Targets, difficulties, bits and work, in exact arithmetic; floats only where a person reads them.
 
 Stratum's difficulty 1 is *bdiff*, 0xffff << 208; scrypt pools count in units 65,536 times smaller. A hash
 meets a target where it is not above it, both as 256-bit little-endian numbers.

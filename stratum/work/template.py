@@ -1,5 +1,4 @@
-"""Template: a checked, parsed getblocktemplate answer. It trusts nothing the node says that could cost a
-block later.
+"""Template: a checked, parsed getblocktemplate answer; it trusts nothing that could cost a block later.
 
 TemplateRefused       this answer must not be mined on; `reason` says why
 └── UnknownRule       a mandatory softfork (`!name`) that this code does not know how to build for

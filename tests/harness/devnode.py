@@ -106,7 +106,8 @@ class RunningDevnode:
         return ADDRESS
 
     async def send(self, fee_sats: int = 10_000) -> str:
-        """Put a signed transaction into the mempool that spends the oldest coinbase of this key not spent yet."""
+        """Put a signed transaction into the mempool that spends the oldest coinbase of this key not spent
+        yet."""
         block = await self.rpc("getblock", await self.rpc("getblockhash", self._next_ripe))
         self._next_ripe += 1
         coin = Spendable(from_displayed(block["tx"][0]), 0, 50 * 100_000_000)

@@ -1,5 +1,4 @@
-"""Finding a block by hand: a template and a script to pay → a candidate that the node will take. Regtest
-only.
+"""Finding a block by hand: a template and a script → a candidate that a regtest node will take.
 
 No session and no job: for tests of what comes after a block is found, and of what comes before it is looked
 for.

@@ -1,5 +1,4 @@
-"""A node made of prepared answers, at the wire: a real HTTP server on 127.0.0.1 that speaks JSON-RPC and
-misspeaks.
+"""A node made of prepared answers: an HTTP server on 127.0.0.1 that speaks JSON-RPC, and misspeaks.
 
     async with ScriptedNode() as node:
         node.answers["getblockcount"] = 7                   # a result

@@ -1,4 +1,4 @@
-"""Whatever bytes come: a session never raises, answers whole input as it answers single bytes, and stays small."""
+"""Whatever bytes come: never an exception, whole input is answered as single bytes are, memory is bounded."""
 
 import json
 from typing import Any

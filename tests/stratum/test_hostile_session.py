@@ -1,13 +1,14 @@
-"""Hostile and malformed input at session level: row by row of the protocol reference's table, `now` as an argument.
+"""Hostile and malformed input at session level: row by row of the protocol's table, `now` as an argument.
 
-The rows are numbered as there; `docs/protocol.md` has the same table for readers. Which row is tested where:
+The rows are numbered as in `docs/protocol.md`, which has the same table for readers. Which row is tested
+where:
 
-    here            1–4 9–23 25–54 58–62 65–68 (31, 32, 33, 34, 37, 39, 43, 44, 48–50 in more depth in test_session.py,
-                    test_username.py and test_negotiation.py)
-    at real sockets 1 3 5 6 7 9 12 13 55 56 57 63 and one of each class again: tests/stratum/test_hostile_sockets.py
-    waits for TLS   the accepting side of 6; a ClientHello on a plain port is closed here
-    waits for PROXY 8, and the trusted side of 7; a PROXY header is closed as from any stranger
-    waits for bans  the temporary ban of 28, 30 and of the legend ("30 points"): penalties close connections for now
+    here               1–4 9–23 25–54 58–62 65–68 (31–34, 37, 39, 43, 44 and 48–50 in more depth in
+                       test_session.py, test_username.py and test_negotiation.py)
+    at real sockets    1 3 5 6 7 9 12 13 55 56 57 63, and one of each class again (test_hostile_sockets.py)
+    waits for TLS      the accepting side of 6; a ClientHello on a plain port is closed here
+    waits for PROXY    8, and the trusted side of 7; a PROXY header is closed as from any stranger
+    waits for bans     the temporary ban of 28, 30 and of the legend: penalties close connections for now
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Hostile input at real sockets: one of each class, and every time an honest miner on the same server notices nothing."""
+"""Hostile input at real sockets: one of each class, while an honest miner notices nothing."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The server at real sockets: work goes out, replies wait for the record, limits hold, the drain is spread."""
+"""The server at real sockets: work goes out, replies wait for the record, limits hold, drains spread."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Vardiff: honest machines settle and are left alone, floods are answered at once, silence is met with patience."""
+"""Vardiff: honest machines settle and are left alone, floods are answered, silence is met with patience."""
 
 import random
 
@@ -89,7 +89,7 @@ def test_shares_of_an_older_difficulty_count_by_their_work() -> None:
 @pytest.mark.parametrize("true_difficulty", [3.0, 700.0, 45_000.0])
 def test_steady_work_settles_at_one_share_an_interval(true_difficulty: float) -> None:
     """Poisson arrivals of a machine whose ideal difficulty is given, reviewed every 20 s for an hour."""
-    rng = random.Random(7)  # noqa: S311  a simulation, repeatable
+    rng = random.Random(7)  # a simulation, repeatable
     vardiff = Vardiff(16384, 10)
     vardiff.start(16384, 0)
     now, changes_late = 0.0, 0

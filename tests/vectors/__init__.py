@@ -1,4 +1,4 @@
-"""The protocol's test vectors (vectors.json): every hash in it was computed twice, by other code than ours."""
+"""The protocol's test vectors (vectors.json): every hash was computed twice, by other code than ours."""
 
 import json
 from pathlib import Path

@@ -1,9 +1,10 @@
 """The share cases of the vectors, through the production path: session, job, header, hash, block.
 
-The vectors' user names are no addresses: USER stands in for them. Their notify lines are the job; what a template
-has and a notify line has not (height, mintime, value, transactions) is filled in below, and the segwit case's template
-lacks mintime, target, limits and rules: they are filled in as well. Extranonce sizes come from each vector's
-subscribe reply, so that the vectors with 4 bytes run with a proof of work of that size.
+The vectors' user names are no addresses: USER stands in for them. Their notify lines are the job; what a
+template has and a notify line has not (height, mintime, value, transactions) is filled in below, and the
+segwit case's template lacks mintime, target, limits and rules: they are filled in as well. Extranonce sizes
+come from each vector's subscribe reply, so that the vectors with 4 bytes run with a proof of work of that
+size.
 """
 
 from typing import Any

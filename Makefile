@@ -1,0 +1,61 @@
+# Two commands do everything on a fresh Debian with Python, python3-venv, git and make: `make demo`, `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BLOCKS ?= 3
+
+.PHONY: help demo test lint types bench format reference lock clean
+
+help:  ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+demo: $(VENV)/.demo  ## a whole pool on this machine, until BLOCKS=3 blocks are found and accepted
+	@$(BIN)/engineroom demo --blocks $(BLOCKS)
+
+test: $(VENV)/.dev  ## install what the tests need, then lint, types and all tests
+	@.ci/packages litecoind
+	@$(MAKE) --no-print-directory lint types
+	$(BIN)/python -m pytest -q --durations=10
+
+lint: $(VENV)/.dev  ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev  ## CPU per share, time to 5,000 connections, memory per connection; asserts nothing
+	@.ci/packages gcc libssl-dev
+	@$(BIN)/python -m tests.benchmarks.run
+
+format: $(VENV)/.dev  ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+reference: $(VENV)/.dev  ## write config/examples/reference.yaml anew from the schema
+	$(BIN)/engineroom config example > config/examples/reference.yaml
+
+lock: $(VENV)/.dev  ## take the newest releases of all dependencies into constraints.txt
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev]'
+	$(BIN)/python -m pip freeze --all --exclude-editable --exclude engineroom --exclude pip > constraints.txt
+
+clean:  ## remove everything that these commands made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/benchmarks/build
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "Engineroom runs on Python 3.11 to 3.13; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); echo "no venv: run: sudo apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV) ..."
+	@$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,92 @@
+"""The shape of the design, held: who imports whom, and what pure modules never import."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("stratum", "payouts", "config", "pool")
+# stratum, payouts and config are leaves: they know neither one another nor the application.
+MAY_IMPORT = {"stratum": set(), "payouts": set(), "config": set(), "pool": {"stratum", "payouts", "config"}}
+IMPURE = {
+    *("asyncio", "socket", "time", "random", "secrets", "os", "logging"),
+    *("sqlite3", "aiohttp", "prometheus_client", "uvloop", "zmq"),
+}
+SHELLS = {  # the leaves' thin shells, which do I/O; everything else in a leaf is pure
+    "stratum/connection.py",
+    "stratum/server.py",
+    "config/loading.py",
+}
+PURE_IN_POOL = {
+    "pool/demo/snapshot.py",
+    "pool/gateway/outcome.py",
+    "pool/miner/client.py",
+    "pool/miner/grinding.py",
+    "pool/node/health.py",
+    "pool/preflight.py",
+    "pool/translation.py",
+    "pool/wording.py",
+}
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def imported_modules(path: Path) -> Iterator[tuple[str, int]]:
+    """Absolute module names and their lines; a relative import across packages cannot be written."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write absolute imports"
+            yield node.module or "", node.lineno
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_packages_import_only_what_the_table_allows(path: Path) -> None:
+    package = name_of(path).split("/")[0]
+    for module, line in imported_modules(path):
+        top = module.split(".")[0]
+        assert top != "tests", f"{path}:{line}: production code imports tests"
+        if top in PACKAGES and top != package:
+            assert top in MAY_IMPORT[package], f"{path}:{line}: {package} must not import {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_pure_modules_import_no_clock_no_randomness_no_input_and_output(path: Path) -> None:
+    name = name_of(path)
+    is_pure = name in PURE_IN_POOL if name.startswith("pool/") else name not in SHELLS
+    if not is_pure:
+        return
+    for module, line in imported_modules(path):
+        assert module.split(".")[0] not in IMPURE, f"{path}:{line}: a pure module imports {module}"
+
+
+def test_the_tables_above_name_files_that_exist() -> None:
+    names = {name_of(path) for path in FILES}
+    assert names >= SHELLS | PURE_IN_POOL
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_every_module_says_in_its_first_line_what_it_is(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert docstring, f"{path} does not say what it is"
+    assert docstring.splitlines()[0].rstrip().endswith((".", ":")), (
+        f"{path}: end the first line as a sentence"
+    )
+
+
+def test_prometheus_is_imported_in_one_place_only() -> None:
+    importers = {
+        name_of(path) for path in FILES for module, _ in imported_modules(path) if "prometheus" in module
+    }
+    assert importers <= {"pool/metrics.py"}
+
+
+@pytest.mark.parametrize("folder", sorted({p.parent for p in (ROOT / "tests").rglob("*.py")}), ids=name_of)
+def test_every_folder_of_tests_is_a_package(folder: Path) -> None:
+    assert (folder / "__init__.py").exists(), "else its name shadows one of our packages"
