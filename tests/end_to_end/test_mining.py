@@ -180,10 +180,10 @@ async def test_a_block_in_an_unauthorised_name_is_refused_as_a_share_and_accepte
 async def test_a_block_on_a_stale_job_is_refused_as_a_share_and_still_reaches_the_node(
     kind: str, tmp_path: Path
 ) -> None:
-    extra = "  late_share_grace_milliseconds: 0\n"
+    grace = "  late_share_grace_milliseconds: 0\n"
     async with make_node(kind, tmp_path) as node:
         await node.mine(1)
-        async with RunningPool(tmp_path, [node], extra=extra) as pool:
+        async with RunningPool(tmp_path, [node], stratum_extra=grace) as pool:
             miner = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
             stale = await miner.next_job()
             [tip] = await node.mine(1)

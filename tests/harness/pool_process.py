@@ -42,7 +42,7 @@ class RunningPool:
         nodes: Sequence[Node],
         *,
         difficulty: str | None = None,
-        extra: str = "",
+        stratum_extra: str = "",
         payout: str | None = None,
         drain_seconds: float = 0,
     ) -> None:
@@ -60,7 +60,7 @@ class RunningPool:
         difficulty = difficulty or EASY_DIFFICULTIES[self.coin]
         payout = payout or f"{{mode: pool, address: {self.address}}}"
         self.settings_file.write_text(
-            settings_text(nodes, payout, difficulty) + extra + f"drain_seconds: {drain_seconds}\n"
+            settings_text(nodes, payout, difficulty) + stratum_extra + f"drain_seconds: {drain_seconds}\n"
         )
 
     async def __aenter__(self) -> Self:
@@ -104,6 +104,11 @@ class RunningPool:
     def signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     async def wait(self) -> int:
         """The exit code of a pool that ends by itself."""
