@@ -104,6 +104,6 @@ def summary_text(snapshot: Snapshot) -> str:
     refused = sum(miner.refused for miner in snapshot.miners)
     total = sum(miner.hashes_per_second for miner in snapshot.miners)
     return (
-        f"{snapshot.elapsed_seconds:.0f} s: {snapshot.connections} miners, {hashrate_text(total)}, "
-        f"{accepted} shares, {refused} refused, {len(snapshot.blocks)} blocks"
+        f"{snapshot.elapsed_seconds:.0f} s: {len(snapshot.miners)} miners, {hashrate_text(total)}, "
+        f"shares: {accepted} accepted, {refused} refused; blocks: {len(snapshot.blocks)}"
     )

@@ -76,26 +76,39 @@ async def read_chain_info(rpc: NodeRpc, network: Network) -> ChainInfo:
     return info
 
 
-async def fetch_template(rpc: NodeRpc, network: Network, *, trust_stricter_target: bool) -> FetchedTemplate:
-    """Raises NodeError (none came), WrongChain, or TemplateRefused (none that can be mined)."""
+async def fetch_template(
+    rpc: NodeRpc, network: Network, *, trust_stricter_target: bool, previous: Template | None = None
+) -> FetchedTemplate:
+    """Raises NodeError (none came), WrongChain, or TemplateRefused (none that can be mined).
+
+    Transactions that `previous` has as well are its objects: jobs keep templates for twenty minutes, and sixty
+    of them would otherwise hold the same megabytes sixty times.
+    """
     for _ in range(ATTEMPTS_AT_A_MOVING_TIP):
-        fetched = await _fetch_once(rpc, network, trust_stricter_target)
+        fetched = await _fetch_once(rpc, network, trust_stricter_target, previous)
         if fetched.tip_hex == fetched.info.best_hash:
             break
     return fetched
 
 
-async def _fetch_once(rpc: NodeRpc, network: Network, trust_stricter_target: bool) -> FetchedTemplate:
+async def _fetch_once(
+    rpc: NodeRpc, network: Network, trust_stricter_target: bool, previous: Template | None
+) -> FetchedTemplate:
     (raw, received_at), info = await asyncio.gather(
         _ask_for_template(rpc, network), read_chain_info(rpc, network)
     )
     # In a thread, since shares must not wait for it: of 3,000 transactions (5 MB) the decoder holds the
     # interpreter for 4 ms, and the rest is Python that gives way to the loop every 5 ms. Reading the answer
     # from its socket stays on the loop; that came in steps of 3 ms at most.
-    template = await asyncio.to_thread(
-        parse_template, raw, network, trust_stricter_target=trust_stricter_target
-    )
+    template = await asyncio.to_thread(_parsed, raw, network, trust_stricter_target, previous)
     return FetchedTemplate(template, info, received_at)
+
+
+def _parsed(
+    raw: msgspec.Raw, network: Network, trust_stricter_target: bool, previous: Template | None
+) -> Template:
+    known = {one.data_hex: one for one in previous.transactions} if previous is not None else {}
+    return parse_template(raw, network, trust_stricter_target=trust_stricter_target, known=known)
 
 
 async def _ask_for_template(rpc: NodeRpc, network: Network) -> tuple[msgspec.Raw, float]:

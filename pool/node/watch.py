@@ -180,7 +180,10 @@ class NodeWatch:
     async def _fetch(self, now: float) -> None:
         self._next_fetch_at = now + TEMPLATE_RETRY_SECONDS
         fetched = await fetch_template(
-            self.rpc, self._network, trust_stricter_target=self._trust_stricter_target
+            self.rpc,
+            self._network,
+            trust_stricter_target=self._trust_stricter_target,
+            previous=self.fetched.template if self.fetched is not None else None,
         )
         self._next_fetch_at = 0.0
         before, self.fetched = self.fetched, fetched

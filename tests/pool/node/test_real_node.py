@@ -47,6 +47,29 @@ async def test_templates_follow_the_nodes_tip_and_mempool(node: RealNode) -> Non
         assert recording.templates[-1][0].transactions == ()
 
 
+async def test_a_refreshed_template_shares_the_transactions_that_it_has_in_common(node: RealNode) -> None:
+    """Jobs keep templates for twenty minutes: sixty copies of a mempool would be hundreds of megabytes."""
+    recording = Recording()
+    await node.mine(102)
+    first = await node.send("1")
+    nodes = Nodes(
+        [node.endpoint()],
+        network(node.coin, "regtest"),
+        template_refresh_seconds=1,
+        trust_stricter_target=False,
+        notify_socket=None,
+        listener=recording,
+    )
+    async with running(nodes):
+        await recording.until(lambda: bool(recording.templates))
+        second = await node.send("2")
+        await recording.until(lambda: len(recording.templates[-1][0].transactions) == 2)
+    before = {entry.txid[::-1].hex(): entry for entry in recording.templates[0][0].transactions}
+    after = {entry.txid[::-1].hex(): entry for entry in recording.templates[-1][0].transactions}
+    assert set(after) == {first, second}
+    assert after[first] is before[first]
+
+
 async def test_blocknotify_reaches_the_pool_through_the_command(tmp_path: Path) -> None:
     """Polling is down to once a second here, and the new tip must be there well before."""
     path = tmp_path / "notify.sock"
