@@ -7,6 +7,7 @@ settings file's folder.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
 from config.problems import Problem, SettingsError
 from config.rules import cross_field_problems
@@ -65,16 +66,24 @@ def load(
 def _document(path: Path) -> CommentedMap:
     yaml = YAML(typ="rt", pure=True)
     yaml.version = "1.2"
+    text = _text(path)
     try:
-        document = yaml.load(_text(path))
+        with warnings.catch_warnings():
+            # YAML 1.2 lets an anchor be named again; ruamel warns of it on stderr
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            document = yaml.load(text)
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise _refused(f"{_first_line(error.problem)}; write every key once", line) from error
+        # ruamel goes on with both values, and one of them may be a password
+        found = _first_line(error.problem).partition(" with value ")[0]
+        raise _refused(f"{found}; write every key once", line) from error
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise _refused(f"this is not YAML: {_first_line(error.problem)}", line) from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise _refused(f"this is not YAML: {_first_line(str(error))}") from error
+    except (AttributeError, TypeError, LookupError) as error:  # ruamel's own slips, for example on `!!set 1`
+        raise _refused("this is not YAML: a tag (!) stands at a value that it does not fit") from error
     if document is None:
         raise _refused("the file is empty; `engineroom config example` prints one to start from")
     if not isinstance(document, CommentedMap):
@@ -175,8 +184,10 @@ def _password(
     try:
         value = Path(node.password_file).read_text("utf-8").strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        message = f"cannot read {node.password_file}: {reason.lower()}"
+        reason = "it is not UTF-8 text"
+        if isinstance(error, OSError):
+            reason = (error.strerror or str(error)).lower()
+        message = f"cannot read {node.password_file}: {reason}"
         return None, Problem(f"{key}.password_file", None, message)
     if not value:
         return None, Problem(f"{key}.password_file", None, f"{node.password_file} is empty")

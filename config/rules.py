@@ -19,7 +19,9 @@ def cross_field_problems(settings: Settings) -> list[Problem]:
     problems += _twice([node.name for node in settings.nodes], "nodes", "name")
     for position, listener in enumerate(settings.stratum.listeners):
         problems += _listener(listener, f"stratum.listeners.{position}")
-    places = [f"{entry.address} port {entry.port}" for entry in settings.stratum.listeners if entry.port]
+    places = [
+        f"{_plain(entry.address)} port {entry.port}" for entry in settings.stratum.listeners if entry.port
+    ]
     return problems + _twice(places, "stratum.listeners", "port")
 
 
@@ -78,6 +80,14 @@ def _listener(listener: ListenerSettings, key: str) -> list[Problem]:
         )
         problems.append(Problem(f"{key}.difficulty", None, message))
     return problems
+
+
+def _plain(address: str) -> str:
+    """One spelling of an IP address: ::1 and 0:0:0:0:0:0:0:1 are one place."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
 
 
 def _twice(names: list[str], key: str, what: str) -> list[Problem]:

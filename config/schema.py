@@ -40,7 +40,7 @@ class CoinbaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         str,
         Meta(
             max_length=40,
-            pattern=r"^[ -~]*$",
+            pattern=r"^[ -~]*\Z",
             description="Text in the coinbase of every block: how explorers name your pool. Printable ASCII.",
         ),
     ] = "/engineroom/"
@@ -51,22 +51,25 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     name: Annotated[
         str,
-        Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="What logs call it: letters, digits, - and _."),
+        Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z", description="What logs call it: letters, digits, - and _."),
     ]
     url: Annotated[
         str,
         Meta(
-            pattern=r"^https?://[^@/\s]+/?$",
+            pattern=r"^https?://[^@/\s]+/?\Z",
             description="Where its RPC listens, without credentials: http://127.0.0.1:8332",
         ),
     ]
     cookie_file: Annotated[
         str | None,
-        Meta(description="The node's .cookie file. Either this, or `user` and one of the two passwords."),
+        Meta(
+            min_length=1,
+            description="The node's .cookie file. Either this, or `user` and one of the two passwords.",
+        ),
     ] = None
     user: Annotated[str | None, Meta(description="RPC user name, where there is no cookie.")] = None
     password_file: Annotated[
-        str | None, Meta(description="A file that holds the RPC password and nothing else.")
+        str | None, Meta(min_length=1, description="A file that holds the RPC password and nothing else.")
     ] = None
     password_environment: Annotated[
         str | None, Meta(description="The name of an environment variable that holds the RPC password.")
@@ -74,7 +77,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     zmq_hashblock: Annotated[
         str | None,
         Meta(
-            pattern=r"^(tcp|ipc)://\S+$",
+            pattern=r"^(tcp|ipc)://\S+\Z",
             description="The node's -zmqpubhashblock address: new blocks are heard of at once. "
             "Debian's litecoind accepts that option and ignores it; use blocknotify there.",
         ),
@@ -134,7 +137,7 @@ class StratumSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     version_rolling_mask: Annotated[
         str,
         Meta(
-            pattern=r"^[0-9a-fA-F]{8}$",
+            pattern=r"^[0-9a-fA-F]{8}\Z",
             description="Version bits that miners may roll (BIP 320), 8 hex digits; 00000000 forbids it.",
         ),
     ] = "1fffe000"
@@ -201,7 +204,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ]
     data_directory: Annotated[
         str,
-        Meta(description="Where found blocks are kept until the nodes have spoken. Created if missing."),
+        Meta(
+            min_length=1,
+            description="Where found blocks are kept until the nodes have spoken. Created if missing.",
+        ),
     ] = "/var/lib/engineroom"
     payout: PayoutSettings
     coinbase: CoinbaseSettings = CoinbaseSettings()
@@ -212,8 +218,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     notify_socket: Annotated[
         str | None,
         Meta(
+            min_length=1,
             description="Where `engineroom notify` tells of blocks; by default DATA_DIRECTORY/notify.sock. "
-            'In the node: blocknotify=engineroom notify /var/lib/engineroom/notify.sock "%s"'
+            'In the node: blocknotify=engineroom notify /var/lib/engineroom/notify.sock "%s"',
         ),
     ] = None
     template_refresh_seconds: Annotated[

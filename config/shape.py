@@ -149,6 +149,8 @@ def bounds_text(meta: Meta | None) -> str:
         return ""
     if meta.pattern is not None:
         return f" like the description says: {meta.description}"
+    if meta.min_length is not None:
+        return ", not empty"
     if meta.max_length is not None:
         return f" of at most {meta.max_length} characters"
     low, is_open = (meta.ge, False) if meta.ge is not None else (meta.gt, True)

@@ -88,8 +88,13 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
             self._transport = None
-            self.session.close("disconnected")
-            self.server.forget(self)
+            if self.session.pending_hash is None:
+                self._end()
+
+    def _end(self) -> None:
+        """The socket is gone and everything that came through it is judged."""
+        self.session.close("disconnected")
+        self.server.forget(self)
 
     # ------------------------------------------------------------------ called by the server
 
@@ -144,19 +149,22 @@ class Connection(asyncio.Protocol):
     def _start_hash(self) -> None:
         """Hash in a thread and read nothing meanwhile: one hash in flight a connection, its order kept."""
         submission = self.session.pending_hash
-        if submission is None or self._transport is None:
+        if submission is None:
             return
-        self._transport.pause_reading()
+        if self._transport is not None:
+            self._transport.pause_reading()
         future = self.server.hash_slowly(submission.job.proof_of_work, submission.header)
         future.add_done_callback(self._hash_done)
 
     def _hash_done(self, future: "asyncio.Future[bytes]") -> None:
-        if future.cancelled() or self._transport is None:
+        if future.cancelled():
             return
         self.session.hash_done(future.result(), self.server.now())
-        if self.session.pending_hash is not None:
-            self._start_hash()
-        else:
-            self._transport.resume_reading()
         if not self.is_dirty:
             self.server.mark_dirty(self)
+        if self.session.pending_hash is not None:
+            self._start_hash()
+        elif self._transport is not None:
+            self._transport.resume_reading()
+        else:  # the miner hung up behind its last submissions: they counted, now it is over
+            self._end()

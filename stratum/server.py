@@ -100,6 +100,7 @@ class StratumServer:
         self._waiting: dict[Hashable, dict[Connection, None]] = {}
         self._forced_at: dict[Hashable, float] = {}
         self._fanout: list[Connection] = []
+        self._hashes: set[asyncio.Future[bytes]] = set()
         self._tick_slice = 0
         self._timer: asyncio.TimerHandle | None = None
         self._is_draining = False
@@ -140,6 +141,8 @@ class StratumServer:
         await asyncio.sleep(0)
         for connection in list(self._connections):
             connection.abort()
+        while self._hashes:  # what was submitted before the end may be a block
+            await asyncio.wait(self._hashes)
 
     # ------------------------------------------------------------------ connections
 
@@ -200,8 +203,11 @@ class StratumServer:
         return counts
 
     def hash_slowly(self, proof_of_work: ProofOfWork, header: bytes) -> "asyncio.Future[bytes]":
-        """A hash in a thread."""
-        return self._loop.run_in_executor(self._hashers, proof_of_work.hash, header)
+        """A hash in a thread; a drain waits for it."""
+        future = self._loop.run_in_executor(self._hashers, proof_of_work.hash, header)
+        self._hashes.add(future)
+        future.add_done_callback(self._hashes.discard)
+        return future
 
     # ------------------------------------------------------------------ the end of a tick
 

@@ -1,9 +1,8 @@
 """One connection's protocol, sans I/O: bytes and announcements in; replies, events and candidates out.
 
-    receive_data(data, now)   what the transport read            data_to_send()      what to write
-    announce(job, now)        work for this session              events_received()   what happened, for
-    accounts and logs tick(now)                 deadlines, about once a second     export(), restore() for a
-    successor process
+    receive_data(data, now)   what the transport read           data_to_send()       what to write
+    announce(job, now)        work for this session             events_received()    what happened
+    tick(now)                 deadlines, once a second          export(), restore()  for a successor
 
 It never raises for anything a peer can send, never waits and never looks at a clock. It owns the connection's
 names, offers and difficulty; jobs, extranonces and the memory of workers belong to its `SessionOwner`.
@@ -60,9 +59,7 @@ class Want(Enum):
 
     NOTHING = 0
     CURRENT = 1  # it has just become able to mine: any current job is new to it
-    FRESH = (
-        2  # it must have a job that nobody has seen: a forced difficulty change, a resume, a new extranonce1
-    )
+    FRESH = 2  # a job that nobody has seen: after a forced difficulty, a resume, a new extranonce1
 
 
 class SessionRules(msgspec.Struct, frozen=True):
@@ -182,13 +179,20 @@ class Session:
         self._read_lines(now)
 
     def hash_done(self, pow_hash: bytes, now: float) -> None:
-        """The slow hash of `pending_hash` is here: judge it and go on with the lines that waited."""
+        """The slow hash of `pending_hash` is here: judge it and go on with the lines that waited.
+
+        After a close it is judged all the same: it came before, and a block is a block.
+        """
         submission = self.pending_hash
-        if submission is None or self.phase is Phase.CLOSED:
+        if submission is None:
             return
         self.pending_hash = None
-        self._judge(submission, pow_hash, now)
-        self._read_lines(now)
+        try:
+            self._judge(submission, pow_hash, now)
+        except ProtocolViolation as violation:
+            self.close(violation.cause)
+        if self.phase is not Phase.CLOSED:
+            self._read_lines(now)
 
     def _read_lines(self, now: float) -> None:
         lines = self.lines
@@ -586,7 +590,6 @@ class Session:
         if self.phase is not Phase.CLOSED:
             self.phase = TRANSITIONS[self.phase, Step.CLOSE]
             self.closed_for = cause
-            self.pending_hash = None
             self.want = Want.NOTHING
 
     def export(self) -> SessionExport:

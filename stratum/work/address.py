@@ -38,8 +38,9 @@ class WrongNetwork(AddressError):
 
 
 class Address(msgspec.Struct, frozen=True):
-    """`text` is canonical (bech32 in lower case), so that one payee has one name; `script` is what a
-    coinbase pays."""
+    """`text` is canonical, so that one payee has one name: bech32 in lower case, base58 with the version byte
+    that nodes write today (litecoin's M… for an old 3…). `script` is what a coinbase pays.
+    """
 
     text: str
     script: bytes
@@ -95,6 +96,7 @@ def _from_base58(text: str, network: Network) -> Address:
     if version == network.pubkey_version:
         return Address(text, _OP_DUP_HASH160 + digest + _OP_EQUALVERIFY_CHECKSIG)
     if version in network.script_versions:
+        text = _to_base58check(bytes(network.script_versions[:1]) + digest)
         return Address(text, _OP_HASH160 + digest + _OP_EQUAL)
     owners = [
         other
@@ -117,6 +119,15 @@ def _base58check(text: str) -> bytes | None:
     if len(data) < 5 or sha256d(data[:-4])[:4] != data[-4:]:
         return None
     return data[:-4]
+
+
+def _to_base58check(payload: bytes) -> str:
+    data = payload + sha256d(payload)[:4]
+    number, text = int.from_bytes(data, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = _BASE58[digit] + text
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
 
 
 # ---------------------------------------------------------------------- bech32

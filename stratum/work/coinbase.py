@@ -20,6 +20,7 @@ _NULL_OUTPOINT = bytes(32) + b"\xff\xff\xff\xff"
 # another.
 _SEQUENCE = b"\xfe\xff\xff\xff"
 _WITNESS_BYTES = 2 + 34  # marker and flag; one item of 32 bytes
+_LONGEST_PLAIN_PUSH = 75
 _HIGHEST_HEIGHT = 0x7FFFFFFF
 _SIGOP_COST = 4  # a legacy operation costs four in the block's budget since BIP 141
 
@@ -67,7 +68,9 @@ def build_coinbase(
         head += push_data(template.coinbase_flags)
     if tag:
         head += push_data(tag)
-    # the push's length byte counts bytes that only the miner knows
+    # the push's length byte counts bytes that only the miner knows; above 75 it would be another opcode
+    if len(uniqueness) + extranonce_bytes > _LONGEST_PLAIN_PUSH:
+        raise ValueError(f"{len(uniqueness)} + {extranonce_bytes} bytes are more than one plain push holds")
     head += bytes((len(uniqueness) + extranonce_bytes,)) + uniqueness
     script_bytes = len(head) + extranonce_bytes
     if script_bytes > MAXIMUM_SCRIPT_BYTES:

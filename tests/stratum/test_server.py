@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from stratum.events import Share
 from stratum.server import Listener, ServerLimits
 from tests.builders import SHA256D, USER, make_rules
 from tests.harness.lines import EASIEST, Client, running, submission
@@ -146,3 +147,20 @@ async def test_ipv6_listeners_are_served() -> None:
         reader, writer = await asyncio.open_connection(address, port)
         run.writers.append(writer)
         await Client(reader, writer).handshake()
+
+
+async def test_a_miner_that_hangs_up_behind_its_slow_shares_loses_none_of_them() -> None:
+    """Two shares in one segment, then the end of the connection: the second waits for the first one's
+    hash."""
+    slow = msgspec.structs.replace(SHA256D, slow=True)
+    async with running(proof_of_work=slow) as run:
+        run.owner.make(proof_of_work=slow)
+        client = await run.client()
+        notify = await client.handshake()
+        job_id = notify["params"][0]
+        client.send(submission(job_id, 1, 11), submission(job_id, 2, 12))
+        client.writer.close()
+        async with asyncio.timeout(5):
+            while not any(note.startswith("closed") for note in run.owner.notes):
+                await asyncio.sleep(0.005)
+        assert [type(event) for event in run.owner.events].count(Share) == 2

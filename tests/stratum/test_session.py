@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from stratum.session import Want
 from stratum.work.difficulty import target_from_difficulty
+from stratum.work.job import Job
 from tests.builders import (
     ADDRESS,
     EASY_BITS,
@@ -606,22 +608,52 @@ def test_set_extranonce_goes_only_to_who_subscribed_and_holds_from_the_next_job(
 # ---------------------------------------------------------------------- slow hashes
 
 
-def test_a_slow_hash_holds_later_requests_back_and_keeps_their_order() -> None:
-    import msgspec
+EVERY_HASH = 1e-10  # the target is 2^256 - 1
+SLOW = msgspec.structs.replace(SHA256D, slow=True)
 
-    slow = msgspec.structs.replace(SHA256D, slow=True)
-    peer = Peer(difficulty=EASY, proof_of_work=slow)
+
+def slow_peer_with_a_job(difficulty: float = EASY, **template: Any) -> tuple[Peer, Job]:
+    peer = Peer(difficulty=difficulty, proof_of_work=SLOW)
     peer.handshake()
-    job = make_job(proof_of_work=slow)
+    job = make_job(make_template(**template), proof_of_work=SLOW)
     peer.announce(job)
-    submit = {
-        "id": 1,
-        "method": "mining.submit",
-        "params": [USER, job.id, "00" * 8, f"{job.ntime:08x}", "00000001"],
-    }
+    return peer, job
+
+
+def submission_of(job: Job, nonce: int) -> dict[str, Any]:
+    params = [USER, job.id, "00" * 8, f"{job.ntime:08x}", f"{nonce:08x}"]
+    return {"id": nonce, "method": "mining.submit", "params": params}
+
+
+def test_a_slow_hash_holds_later_requests_back_and_keeps_their_order() -> None:
+    peer, job = slow_peer_with_a_job()
+    submit = submission_of(job, 1)
     assert peer.send(submit, {"id": 2, "method": "mining.ping", "params": []}) == []
     pending = peer.session.pending_hash
     assert pending is not None
     assert pending.request_id == b"1"
     peer.session.hash_done(SHA256D.hash(pending.header), 1.0)
     assert [answer["id"] for answer in peer.received()] == [1, 2]
+
+
+def test_a_slow_hash_that_comes_after_the_close_is_still_a_share_and_a_block() -> None:
+    peer, job = slow_peer_with_a_job(EVERY_HASH, bits=EASY_BITS, network_target=2**256 - 1)
+    peer.send(submission_of(job, 1))
+    pending = peer.session.pending_hash
+    assert pending is not None
+    peer.session.events_received()
+    peer.session.close("disconnected")
+    peer.session.hash_done(SHA256D.hash(pending.header), 1.0)
+    assert [block.header for block in peer.owner.candidates] == [pending.header]
+    assert [type(event).__name__ for event in peer.session.events_received()] == ["Share"]
+
+
+def test_too_many_bad_shares_close_a_session_of_slow_hashes_too() -> None:
+    """Difficulty 1e12: no hash of a test ever meets it."""
+    peer, job = slow_peer_with_a_job(difficulty=1e12)
+    for nonce in range(1, 101):
+        peer.send(submission_of(job, nonce))
+        pending = peer.session.pending_hash
+        assert pending is not None
+        peer.session.hash_done(SHA256D.hash(pending.header), 1.0)
+    assert peer.session.closed_for == "bad_shares"

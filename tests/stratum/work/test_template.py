@@ -308,9 +308,7 @@ def test_bits_that_are_no_eight_hex_digits_are_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["00000000", "01800001", "04923456", "ff123456", "1d000000"])
 def test_bits_that_stand_for_no_target_are_refused(text: str) -> None:
     """Zero, negative or above 2^256: Core's CheckProofOfWork refuses them too."""
-    assert refusal_of(answer(bits=text)).startswith(f"bits {text} stand for a target") or (
-        refusal_of(answer(bits=text)) == f"bits {text} stand for a negative target"
-    )
+    assert refusal_of(answer(bits=text)).startswith(f"bits {text} stand for a ")
 
 
 @pytest.mark.parametrize("flags", ["0", "zz", "0x06", "06 2f"])
@@ -409,7 +407,7 @@ def test_a_trusted_target_that_is_none_is_refused(target: str) -> None:
     )
 
 
-# ---------------------------------------------------------------------- litecoin's extension block (LIP 2, LIP 3)
+# ---------------------------------------------------------------------- litecoin's extension block
 
 
 def test_an_extension_block_comes_with_its_hogex_at_the_end() -> None:

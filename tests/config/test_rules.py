@@ -1,0 +1,278 @@
+"""What settings have to do with each other, each rule with a file that keeps it and one that breaks it."""
+
+from pathlib import Path
+
+import pytest
+
+from config.loading import load
+from config.problems import Problem, SettingsError
+from config.rules import NETWORKS
+from config.schema import PLACEHOLDER_ADDRESS, Settings
+from stratum.work.coin import COINS
+
+COOKIE = "    cookie_file: .cookie\n"
+ENVIRONMENT = {"RPC_PASSWORD": "x"}
+
+
+def text_of(
+    *,
+    coin: str = "bitcoin",
+    network: str = "regtest",
+    payout: str = "  mode: solo\n",
+    login: str = COOKIE,
+    more: str = "",
+) -> str:
+    return (
+        f"coin: {coin}\nnetwork: {network}\npayout:\n{payout}"
+        f"nodes:\n  - name: local\n    url: http://127.0.0.1:18443\n{login}{more}"
+    )
+
+
+def listeners(*entries: str) -> str:
+    return "stratum:\n  listeners:\n" + "".join(f"    - {{{entry}}}\n" for entry in entries)
+
+
+def loaded(folder: Path, text: str) -> Settings:
+    path = folder / "engineroom.yaml"
+    path.write_text(text)
+    return load(path, ENVIRONMENT)
+
+
+def problems(folder: Path, text: str) -> list[Problem]:
+    with pytest.raises(SettingsError) as refused:
+        loaded(folder, text)
+    return refused.value.problems
+
+
+def only_problem(folder: Path, text: str) -> tuple[str, int | None, str]:
+    (problem,) = problems(folder, text)
+    return problem.key_path, problem.line, problem.message
+
+
+# ---------------------------------------------------------------------- coin and network
+
+
+def test_the_networks_are_those_that_the_protocol_code_knows() -> None:
+    """Two packages that never import each other hold the same list."""
+    assert {coin: set(names) for coin, names in NETWORKS.items()} == {
+        coin: set(networks) for coin, networks in COINS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("coin", "network"), [(coin, name) for coin, names in NETWORKS.items() for name in names]
+)
+def test_every_network_of_a_coin_loads(tmp_path: Path, coin: str, network: str) -> None:
+    settings = loaded(tmp_path, text_of(coin=coin, network=network))
+    assert (settings.coin, settings.network) == (coin, network)
+
+
+@pytest.mark.parametrize(
+    ("coin", "network", "message"),
+    [
+        ("bitcoin", "testnet", "bitcoin has no testnet; choose from mainnet, testnet4, signet, regtest"),
+        ("litecoin", "signet", "litecoin has no signet; choose from mainnet, testnet, regtest"),
+        ("litecoin", "testnet4", "litecoin has no testnet4; choose from mainnet, testnet, regtest"),
+    ],
+)
+def test_a_network_that_the_coin_has_not_is_refused(
+    tmp_path: Path, coin: str, network: str, message: str
+) -> None:
+    assert only_problem(tmp_path, text_of(coin=coin, network=network)) == ("network", 2, message)
+
+
+def test_a_stricter_target_may_be_trusted_on_regtest(tmp_path: Path) -> None:
+    assert loaded(tmp_path, text_of(more="trust_stricter_target: true\n")).trust_stricter_target
+
+
+@pytest.mark.parametrize("network", ["mainnet", "testnet4", "signet"])
+def test_a_stricter_target_may_be_trusted_nowhere_else(tmp_path: Path, network: str) -> None:
+    assert only_problem(tmp_path, text_of(network=network, more="trust_stricter_target: true\n")) == (
+        "trust_stricter_target",
+        9,
+        f"is for regtest alone: on {network} the bits decide what a block is; remove it",
+    )
+    assert not loaded(
+        tmp_path, text_of(network=network, more="trust_stricter_target: false\n")
+    ).trust_stricter_target
+
+
+# ---------------------------------------------------------------------- payout
+
+
+def test_pool_mode_pays_an_address(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, text_of(payout="  mode: pool\n  address: bcrt1qx\n"))
+    assert settings.payout.address == "bcrt1qx"  # whether it is one is not this package's to say
+
+
+@pytest.mark.parametrize("address", ["", "  address:\n", "  address: ~\n"])
+def test_pool_mode_without_an_address_is_refused(tmp_path: Path, address: str) -> None:
+    key, _, message = only_problem(tmp_path, text_of(payout="  mode: pool\n" + address))
+    assert key == "payout.address"
+    assert message == "is missing: in pool mode it says who is paid for blocks"
+
+
+def test_solo_mode_with_an_address_is_refused(tmp_path: Path) -> None:
+    """Who set it expects to be paid there, and would not be."""
+    key, line, message = only_problem(tmp_path, text_of(payout="  mode: solo\n  address: bcrt1qx\n"))
+    assert (key, line) == ("payout.address", 5)
+    assert message.startswith("has no effect in solo mode")
+
+
+def test_the_examples_placeholder_is_refused_by_name(tmp_path: Path) -> None:
+    text = text_of(payout=f"  mode: pool\n  address: {PLACEHOLDER_ADDRESS}\n")
+    assert only_problem(tmp_path, text) == (
+        "payout.address",
+        5,
+        "still holds the example's text; put in an address of yours",
+    )
+
+
+def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:
+    assert only_problem(tmp_path, text_of(payout="  mode: pplns\n")) == (
+        "payout.mode",
+        4,
+        "is 'pplns'; it must be one of pool, solo",
+    )
+
+
+# ---------------------------------------------------------------------- nodes: cookie or password
+
+USER = "    user: engineroom\n"
+PASSWORD_FILE = "    password_file: rpc.password\n"
+PASSWORD_ENVIRONMENT = "    password_environment: RPC_PASSWORD\n"
+
+
+@pytest.mark.parametrize("login", [COOKIE, USER + PASSWORD_FILE, USER + PASSWORD_ENVIRONMENT])
+def test_one_way_in_is_what_a_node_needs(tmp_path: Path, login: str) -> None:
+    (tmp_path / "rpc.password").write_text("x\n")
+    node = loaded(tmp_path, text_of(login=login)).nodes[0]
+    assert (node.cookie_file is None) == (node.password is not None)
+
+
+@pytest.mark.parametrize("login", ["", USER, PASSWORD_ENVIRONMENT, PASSWORD_FILE])
+def test_half_a_way_in_is_refused(tmp_path: Path, login: str) -> None:
+    (tmp_path / "rpc.password").write_text("x\n")
+    assert only_problem(tmp_path, text_of(login=login)) == (
+        "nodes.0",
+        6,
+        "needs a cookie_file, or user together with password_file or password_environment",
+    )
+
+
+@pytest.mark.parametrize("extra", [USER, PASSWORD_FILE, PASSWORD_ENVIRONMENT, USER + PASSWORD_ENVIRONMENT])
+def test_a_cookie_beside_a_password_is_refused(tmp_path: Path, extra: str) -> None:
+    (tmp_path / "rpc.password").write_text("x\n")
+    assert only_problem(tmp_path, text_of(login=COOKIE + extra)) == (
+        "nodes.0.cookie_file",
+        8,
+        "is one way in, user and password another; keep one",
+    )
+
+
+def test_two_passwords_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rpc.password").write_text("x\n")
+    assert only_problem(tmp_path, text_of(login=USER + PASSWORD_FILE + PASSWORD_ENVIRONMENT)) == (
+        "nodes.0.password_file",
+        9,
+        "and password_environment are both given; keep one",
+    )
+
+
+def test_each_node_is_looked_at(tmp_path: Path) -> None:
+    more = "  - name: second\n    url: http://127.0.0.1:18444\n  - name: third\n    url: http://127.0.0.1:18445\n"
+    found = problems(tmp_path, text_of(more=more))
+    assert [(problem.key_path, problem.line) for problem in found] == [("nodes.1", 9), ("nodes.2", 11)]
+
+
+def test_two_nodes_of_one_name_are_refused(tmp_path: Path) -> None:
+    more = f"  - name: local\n    url: http://127.0.0.1:18444\n{COOKIE}"
+    assert only_problem(tmp_path, text_of(more=more)) == (
+        "nodes.1.name",
+        9,
+        "local is there twice; give each its own",
+    )
+
+
+# ---------------------------------------------------------------------- listeners
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "::", "::1", "2001:db8::1", "fe80::1%eth0"])
+def test_a_listener_has_an_ipv4_or_ipv6_address(tmp_path: Path, address: str) -> None:
+    settings = loaded(tmp_path, text_of(more=listeners(f"address: '{address}'")))
+    assert settings.stratum.listeners[0].address == address
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost", "", "0.0.0.0:3333", "[::]", "300.1.1.1", "*", "127.1", "::g"]
+)
+def test_a_listener_at_anything_else_is_refused(tmp_path: Path, address: str) -> None:
+    assert only_problem(tmp_path, text_of(more=listeners(f"address: '{address}'"))) == (
+        "stratum.listeners.0.address",
+        11,
+        f"is {address!r}; it must be an IPv4 or IPv6 address, for example 0.0.0.0 or ::",
+    )
+
+
+def test_two_listeners_at_one_place_are_refused(tmp_path: Path) -> None:
+    more = listeners("port: 3333", "port: 3334", "port: 3333")
+    assert only_problem(tmp_path, text_of(more=more)) == (
+        "stratum.listeners.2.port",
+        13,
+        "0.0.0.0 port 3333 is there twice; give each its own",
+    )
+
+
+def test_the_default_port_counts_too(tmp_path: Path) -> None:
+    more = listeners("port: 3333", "difficulty: {start: 2}")
+    key, line, _ = only_problem(tmp_path, text_of(more=more))
+    assert (key, line) == ("stratum.listeners.1.port", 12)  # the entry's line: the key is not in the file
+
+
+def test_one_port_at_two_addresses_is_two_places(tmp_path: Path) -> None:
+    more = listeners("address: 127.0.0.1, port: 3333", "address: '::1', port: 3333")
+    assert len(loaded(tmp_path, text_of(more=more)).stratum.listeners) == 2
+
+
+def test_any_number_of_listeners_may_take_any_free_port(tmp_path: Path) -> None:
+    assert len(loaded(tmp_path, text_of(more=listeners("port: 0", "port: 0"))).stratum.listeners) == 2
+
+
+@pytest.mark.parametrize(
+    ("difficulty", "numbers"),
+    [
+        ("start: 1, minimum: 2", "minimum 2, start 1, maximum 1e+12"),
+        ("start: 0.5", "minimum 1, start 0.5, maximum 1e+12"),
+        ("start: 4, maximum: 2", "minimum 1, start 4, maximum 2"),
+        ("start: 4, minimum: 8, maximum: 2", "minimum 8, start 4, maximum 2"),
+    ],
+)
+def test_difficulties_that_do_not_go_up_are_refused(tmp_path: Path, difficulty: str, numbers: str) -> None:
+    assert only_problem(tmp_path, text_of(more=listeners(f"difficulty: {{{difficulty}}}"))) == (
+        "stratum.listeners.0.difficulty",
+        11,
+        f"must go up: {numbers} do not",
+    )
+
+
+def test_three_equal_difficulties_are_a_fixed_one(tmp_path: Path) -> None:
+    more = listeners("difficulty: {start: 8, minimum: 8, maximum: 8}")
+    assert loaded(tmp_path, text_of(more=more)).stratum.listeners[0].difficulty.start == 8
+
+
+def test_all_rules_are_told_at_once(tmp_path: Path) -> None:
+    text = text_of(
+        coin="litecoin",
+        network="signet",
+        payout="  mode: pool\n",
+        login=USER,
+        more="trust_stricter_target: true\n" + listeners("address: x, difficulty: {start: 0.1}"),
+    )
+    assert [problem.key_path for problem in problems(tmp_path, text)] == [
+        "network",
+        "payout.address",
+        "nodes.0",
+        "trust_stricter_target",
+        "stratum.listeners.0.address",
+        "stratum.listeners.0.difficulty",
+    ]

@@ -1,0 +1,142 @@
+"""Settings checked against the protocol code: the payout address on its network, the tag in its script."""
+
+from pathlib import Path
+
+import pytest
+
+from config.loading import load
+from config.problems import SettingsError
+from config.schema import CoinbaseSettings, NodeSettings, PayoutSettings, Settings
+from pool.preflight import extranonce_bytes, offline_problems
+from stratum.work.coin import network
+
+REGTEST_ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP 173's key on regtest
+MAINNET_ADDRESS = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
+LITECOIN_ADDRESS = "ltc1qhdhvrwe6rgqns8fz28tee0hphr5x7ulw5exv4w"
+MWEB_ADDRESS = (
+    "ltcmweb1qq20e2arnhvxw97katjkmsd35agw3capxjkrkh7dk8d30rczm8ypxuq329nwh2twmchhqn3jqh7ua4ps539f6aazh79jy76urqht4"
+    "qa59ts3at6gf"
+)
+MWEB_REFUSAL = (
+    "an MWEB address has no output script and cannot be paid by a block; use an ordinary address (ltc1…)"
+)
+NODE = NodeSettings(name="local", url="http://127.0.0.1:18443", cookie_file="/x/.cookie")
+
+
+def settings_of(
+    coin: str = "bitcoin", chain: str = "regtest", address: str | None = None, tag: str = "/engineroom/"
+) -> Settings:
+    mode = "solo" if address is None else "pool"
+    return Settings(
+        coin=coin,
+        network=chain,
+        payout=PayoutSettings(mode=mode, address=address),
+        coinbase=CoinbaseSettings(tag=tag),
+        nodes=(NODE,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("coin", "chain", "address"),
+    [
+        ("bitcoin", "regtest", None),
+        ("bitcoin", "regtest", REGTEST_ADDRESS),
+        ("bitcoin", "mainnet", MAINNET_ADDRESS),
+        ("bitcoin", "mainnet", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
+        ("litecoin", "mainnet", LITECOIN_ADDRESS),
+    ],
+)
+def test_settings_that_can_be_mined_with_have_no_problem(coin: str, chain: str, address: str | None) -> None:
+    assert offline_problems(settings_of(coin, chain, address)) == []
+
+
+@pytest.mark.parametrize(
+    ("coin", "chain", "address", "message"),
+    [
+        (
+            "bitcoin",
+            "mainnet",
+            REGTEST_ADDRESS,
+            f"'{REGTEST_ADDRESS}' is an address of bitcoin regtest; this pool mines bitcoin mainnet",
+        ),
+        (
+            "litecoin",
+            "mainnet",
+            MAINNET_ADDRESS,
+            f"'{MAINNET_ADDRESS}' is an address of bitcoin mainnet; this pool mines litecoin mainnet",
+        ),
+        (
+            "bitcoin",
+            "mainnet",
+            MAINNET_ADDRESS[:-1] + "5",
+            f"'{MAINNET_ADDRESS[:-1]}5' is not an address: its checksum does not fit",
+        ),
+        (
+            "litecoin",
+            "mainnet",
+            MWEB_ADDRESS,
+            MWEB_REFUSAL,
+        ),
+    ],
+    ids=["other network", "other coin", "mistyped", "mweb"],
+)
+def test_an_address_that_cannot_be_paid_is_a_problem(
+    coin: str, chain: str, address: str, message: str
+) -> None:
+    (problem,) = offline_problems(settings_of(coin, chain, address))
+    assert (problem.key_path, problem.message) == ("payout.address", message)
+
+
+def test_extranonces_take_what_the_proof_of_work_allows() -> None:
+    # extranonce1 has 4 bytes; extranonce2 8, or the 4 that scrypt firmware assumes
+    assert extranonce_bytes(network("bitcoin", "mainnet")) == 12
+    assert extranonce_bytes(network("litecoin", "mainnet")) == 8
+
+
+def test_the_longest_tag_that_settings_allow_fits() -> None:
+    assert offline_problems(settings_of(tag="x" * 40)) == []
+
+
+@pytest.mark.parametrize(("coin", "length"), [("bitcoin", 73), ("litecoin", 76)])
+def test_a_tag_fits_up_to_the_last_byte(coin: str, length: int) -> None:
+    """The schema allows 40 characters; the script's limit is kept whatever the schema will allow.
+
+    100 bytes less 5 of the greatest height, 1 of the tag's push, 1 + 8 + 12 of epoch, salt and extranonces
+    leave 73. Scrypt's extranonces have 4 bytes less, and a push of 76 takes one byte more: 76 are left.
+    """
+    assert offline_problems(settings_of(coin, tag="x" * length)) == []
+
+
+@pytest.mark.parametrize(
+    ("coin", "length", "over"),
+    [("bitcoin", 74, 1), ("bitcoin", 75, 2), ("bitcoin", 80, 8), ("litecoin", 77, 1)],
+)
+def test_a_tag_that_makes_the_script_too_long_is_a_problem(coin: str, length: int, over: int) -> None:
+    # from 76 characters on the push itself takes two bytes
+    (problem,) = offline_problems(settings_of(coin, tag="x" * length))
+    assert problem.key_path == "coinbase.tag"
+    assert problem.message == f"makes the coinbase script {over} bytes too long; shorten it"
+
+
+def test_a_network_that_the_coin_has_not_is_left_to_the_other_rules() -> None:
+    assert offline_problems(settings_of("litecoin", "signet", "anything")) == []
+
+
+def test_address_and_tag_are_told_together() -> None:
+    found = offline_problems(settings_of(address="nobody", tag="x" * 74))
+    assert [problem.key_path for problem in found] == ["payout.address", "coinbase.tag"]
+
+
+def test_the_problems_come_with_the_files_own(tmp_path: Path) -> None:
+    path = tmp_path / "engineroom.yaml"
+    path.write_text(
+        "coin: bitcoin\nnetwork: mainnet\npayout:\n  mode: pool\n"
+        f"  address: {REGTEST_ADDRESS}\n"
+        "nodes:\n  - name: local\n    url: http://127.0.0.1:8332\n"
+    )
+    with pytest.raises(SettingsError) as refused:
+        load(path, {}, offline_problems)
+    assert [(problem.key_path, problem.line) for problem in refused.value.problems] == [
+        ("payout.address", 5),
+        ("nodes.0", 7),
+    ]
