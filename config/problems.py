@@ -7,8 +7,8 @@ import msgspec
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing to mend. `key_path` is dotted, with list positions from 0, and empty for the file as a
-    whole."""
+    """One thing to mend. `key_path` is dotted, with list positions from 0,
+    and empty for the file as a whole."""
 
     key_path: str
     line: int | None

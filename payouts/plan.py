@@ -24,7 +24,7 @@ def sole(script: bytes) -> Plan:
 
 
 def amounts(plan: Plan, reward_sats: int) -> list[tuple[bytes, int]]:
-    """(script, sats) for each payee, summing to the reward exactly; raises ValueError for a plan that pays
-    nobody."""
+    """(script, sats) for each payee, summing to the reward exactly;
+    raises ValueError for a plan that pays nobody."""
     shares = split(reward_sats, [payee.weight for payee in plan.payees])
     return [(payee.script, share) for payee, share in zip(plan.payees, shares, strict=True)]

@@ -41,8 +41,8 @@ log = logging.getLogger("engineroom")
 
 
 class CannotStart(Exception):
-    """The pool cannot start for a reason that the operator can mend; the message is one line that says
-    how."""
+    """The pool cannot start for a reason that the operator can mend;
+    the message is one line that says how."""
 
 
 class Application:

@@ -102,8 +102,8 @@ async def _examine(rpc: NodeRpc, endpoint: NodeEndpoint, settings: Settings, her
 
 
 async def _second_opinion(rpc: NodeRpc, address: str) -> str | None:
-    """The node's own view of the address that blocks will pay: it costs nothing, and a mistake costs
-    blocks."""
+    """The node's own view of the address that blocks will pay:
+    it costs nothing, and a mistake costs blocks."""
     try:
         answer = await rpc.call("validateaddress", address, result=dict[str, object])
     except RpcError as error:

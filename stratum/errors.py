@@ -1,8 +1,7 @@
 """Why a request is refused and why a connection is closed, in one table each; it closes nothing itself.
 
     RejectReason        a value: the request is answered with an error and the miner goes on
-    ProtocolViolation   an exception inside the session only: the connection is closed (h11's
-    RemoteProtocolError)
+    ProtocolViolation   an exception inside the session only: the connection is closed
 
 Neither ever leaves a session as an exception: `Session.receive_data` turns a violation into a closed phase.
 Wire codes 20 to 25 are the ones that every firmware knows; −3 is slush's "method not found". Texts are 27

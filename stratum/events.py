@@ -2,8 +2,7 @@
 
 Share, Refused, Joined, AuthorizeDenied   collected by the session, fetched with `events_received()`
 SessionOwner                              asked by the session in the middle of a line, answers at once
-BlockCandidate                            handed to the owner the moment its hash is known: it waits for
-nothing
+BlockCandidate                            handed to the owner the moment its hash is known
 """
 
 from collections.abc import Callable
@@ -20,8 +19,8 @@ from stratum.work.share import BlockCandidate
 
 
 class Worker(msgspec.Struct, frozen=True):
-    """A name authorised on a connection: the account (a canonical address), its script, and the device's
-    name."""
+    """A name authorised on a connection: the account (a canonical address), its script,
+    and the device's name."""
 
     account: str
     script: bytes
@@ -47,8 +46,8 @@ class Share(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """A submission that was not credited; `difficulty_work` is what it would have been worth, 0 where
-    unknown."""
+    """A submission that was not credited; `difficulty_work` is what it would have been worth,
+    0 where unknown."""
 
     worker: Worker | None
     reason: RejectReason
@@ -90,8 +89,8 @@ class OfferExport(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SessionExport(msgspec.Struct, frozen=True):
-    """All that a successor process needs to go on with a connection; `schema` is refused where it is
-    newer."""
+    """All that a successor process needs to go on with a connection;
+    `schema` is refused where it is newer."""
 
     schema: int
     identity: Identity | None

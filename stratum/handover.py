@@ -65,8 +65,8 @@ def restore(session: "Session", exported: SessionExport, now: float) -> None:
 
 
 def resume(session: "Session", parked: SessionExport) -> None:
-    """What a returning miner finds again. The next job must be one it has never seen: its extranonce2
-    starts over."""
+    """What a returning miner finds again. The next job must be one it has never seen:
+    its extranonce2 starts over."""
     requested_mask, is_rolling = session.requested_mask, session.is_rolling
     wants_extranonce, told_mask = session.wants_extranonce, session.told_mask
     agent = session.agent

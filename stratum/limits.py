@@ -28,8 +28,8 @@ class Limit(Enum):
 
 
 class Budgets:
-    """What one connection has spent, in windows that begin with the first offence. Empty for an honest
-    one."""
+    """What one connection has spent, in windows that begin with the first offence.
+    Empty for an honest one."""
 
     __slots__ = ("_spent",)
 

@@ -86,6 +86,6 @@ def has_array(envelope: Envelope) -> bool:
 
 
 def submit_parameters(envelope: Envelope) -> SubmitParams:
-    """The parameters of a submission that the fast decoder refused; raises one of DecodeFailure again if
-    they are bad."""
+    """The parameters of a submission that the fast decoder refused;
+    raises one of DecodeFailure again if they are bad."""
     return _decode_submit_params(bytes(envelope.params))

@@ -27,8 +27,8 @@ class Negotiated(msgspec.Struct, frozen=True):
 
 
 def negotiate(parameters: list[Any], grantable_mask: int) -> Negotiated:
-    """Answer the parameters of one configure; `grantable_mask` is 0 where version rolling is impossible
-    here."""
+    """Answer the parameters of one configure;
+    `grantable_mask` is 0 where version rolling is impossible here."""
     names = parameters[0] if parameters and isinstance(parameters[0], list) else []
     options = parameters[1] if len(parameters) > 1 and isinstance(parameters[1], dict) else {}
     reply: dict[str, Any] = {}

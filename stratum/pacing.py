@@ -90,8 +90,8 @@ class Pace:
         return self.difficulty < min(self._floor, self.rules.maximum)
 
     def suggest(self, difficulty: float, now: float) -> bool:
-        """A wish, obeyed at most every ten seconds; True where it changes something and wants a job at
-        once."""
+        """A wish, obeyed at most every ten seconds;
+        True where it changes something and wants a job at once."""
         if self._fixed is not None or now - self._suggested_at < SUGGESTION_SECONDS:
             return False
         self._wants_fractions |= difficulty < 1

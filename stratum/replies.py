@@ -43,8 +43,8 @@ def result(request_id: bytes, value: object) -> bytes:
 
 
 def subscribed(request_id: bytes, session_id: str, extranonce1: bytes, extranonce2_size: int) -> bytes:
-    """The subscribe reply; cgminer scans its first element for `mining.notify`, NerdMiner reads
-    `result[0][0][1]`."""
+    """The subscribe reply; cgminer scans its first element for `mining.notify`,
+    NerdMiner reads `result[0][0][1]`."""
     pairs = [["mining.set_difficulty", session_id], ["mining.notify", session_id]]
     return result(request_id, [pairs, extranonce1.hex(), extranonce2_size])
 

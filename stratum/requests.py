@@ -46,8 +46,8 @@ _OLD_SUGGESTION = re.compile(r"mining\.suggest_difficulty\(([0-9.]{1,20})\)", re
 
 
 def handle(session: "Session", line: bytes, now: float) -> None:
-    """Take any line that is no well-formed submission. Raises ProtocolViolation where it must end the
-    connection."""
+    """Take any line that is no well-formed submission.
+    Raises ProtocolViolation where it must end the connection."""
     try:
         envelope = decode_envelope(line)
     except DecodeFailure as failure:
@@ -116,8 +116,8 @@ def _dispatch(session: "Session", request_id: bytes, method: str, envelope: Enve
 
 
 def _odd_submit(session: "Session", request_id: bytes, envelope: Envelope, now: float) -> None:
-    """A submission that the fast decoder refused: twice the same member, or parameters of a wrong type or
-    number."""
+    """A submission that the fast decoder refused:
+    twice the same member, or parameters of a wrong type or number."""
     try:
         params = submit_parameters(envelope)
     except DecodeFailure:
@@ -160,8 +160,8 @@ def _subscribe(session: "Session", request_id: bytes, values: list[Any], now: fl
 
 
 def _resumed(session: "Session", values: list[Any], now: float) -> Identity | None:
-    """The identity of a session of ours that ended lately, with what it knew; None where there is none to
-    resume."""
+    """The identity of a session of ours that ended lately, with what it knew;
+    None where there is none to resume."""
     hint = values[1] if len(values) > 1 else None
     if not isinstance(hint, str) or _SESSION_ID.fullmatch(hint) is None:
         return None
@@ -220,8 +220,8 @@ def _not_welcome(session: "Session", user: str, worker: Worker) -> RejectReason 
 
 
 def _check_resumed(session: "Session", worker: Worker) -> None:
-    """A resumed session whose user is another one after all is a new one: nothing of the old is left to
-    it."""
+    """A resumed session whose user is another one after all is a new one:
+    nothing of the old is left to it."""
     session.resumed_names = False
     if worker not in session.workers.values():
         handover.undo_resume(session)
@@ -283,8 +283,8 @@ def _capabilities(session: "Session", request_id: bytes, values: list[Any], now:
 
 
 def _suggest(session: "Session", request_id: bytes, difficulty: float | None, now: float) -> None:
-    """cgminer counts an error to a suggestion as a rejected share, so that every suggestion is answered
-    `true`."""
+    """cgminer counts an error to a suggestion as a rejected share,
+    so that every suggestion is answered `true`."""
     _say_true(session, request_id, [], now)
     if difficulty is not None and session.pace.suggest(difficulty, now):
         session.want_fresh()

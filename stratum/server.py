@@ -108,8 +108,8 @@ class StratumServer:
     # ------------------------------------------------------------------ life
 
     async def start(self, listeners: Iterable[Listener]) -> list[tuple[str, int]]:
-        """Listen; gives the addresses bound, in order. Raises OSError with the address in it where one is
-        taken."""
+        """Listen; gives the addresses bound, in order.
+        Raises OSError with the address in it where one is taken."""
         bound: list[tuple[str, int]] = []
         for listener in listeners:
             sock = listening_socket(listener.address, listener.port)
@@ -124,8 +124,8 @@ class StratumServer:
         return bound
 
     async def drain(self, seconds: float) -> None:
-        """Take nobody in any more and spread the closes over `seconds`, so that miners do not all come
-        back at once."""
+        """Take nobody in any more and spread the closes over `seconds`,
+        so that miners do not all come back at once."""
         self._is_draining = True
         for server in self._servers:
             server.close()
@@ -234,8 +234,8 @@ class StratumServer:
             connection.flush()
 
     def _serve(self, connection: Connection) -> None:
-        """Give a session the work that it waits for, or a place in the queue for the next forced
-        announcement."""
+        """Give a session the work that it waits for,
+        or a place in the queue for the next forced announcement."""
         if not connection.wants_work:
             return
         now = self.now()
@@ -314,8 +314,8 @@ class StratumServer:
 
 
 def listening_socket(address: str, port: int) -> socket.socket:
-    """A bound socket whose accepted connections inherit keep-alive and no delay (Linux copies them at
-    accept)."""
+    """A bound socket whose accepted connections inherit keep-alive
+    and no delay (Linux copies them at accept)."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

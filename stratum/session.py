@@ -79,8 +79,8 @@ class SessionRules(msgspec.Struct, frozen=True):
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
-    """A submission between `prepare` and `judge`, with everything decided that its moment of arrival
-    decides."""
+    """A submission between `prepare` and `judge`,
+    with everything decided that its moment of arrival decides."""
 
     request_id: bytes
     params: SubmitParams
@@ -327,8 +327,8 @@ class Session:
         )
 
     def _job_not_offered(self, request_id: bytes, params: SubmitParams, now: float) -> Job | None:
-        """A job that the session does not hold (any more): kept for the block test, or unknown and
-        refused."""
+        """A job that the session does not hold (any more):
+        kept for the block test, or unknown and refused."""
         if len(params.job_id) > LONGEST_JOB_ID:
             self.refuse(request_id, RejectReason.MALFORMED, now, penalty=True)
             return None
@@ -341,8 +341,8 @@ class Session:
         return job
 
     def _worker_of(self, user: str) -> Worker | None:
-        """A name in another spelling of the same worker, an upper-case address say; None where it is not
-        here."""
+        """A name in another spelling of the same worker, an upper-case address say;
+        None where it is not here."""
         if not self.workers:
             return None
         named = requests.worker_of(user, self.rules.parse_address)
@@ -409,8 +409,8 @@ class Session:
         self._forget_offers(now)
 
     def _forget_offers(self, now: float) -> None:
-        """Let go of offers whose successor is ten minutes old; the owner keeps their jobs for the block
-        test."""
+        """Let go of offers whose successor is ten minutes old;
+        the owner keeps their jobs for the block test."""
         while len(self.offers) > 1:
             in_order = iter(self.offers.values())
             oldest, successor = next(in_order), next(in_order)
@@ -419,8 +419,8 @@ class Session:
             del self.offers[oldest.job.id]
 
     def want_fresh(self, *, is_resumed: bool = False) -> None:
-        """A job must come soon that this session has never seen. Before its first job any is, unless
-        resumed."""
+        """A job must come soon that this session has never seen.
+        Before its first job any is, unless resumed."""
         if self.offers or is_resumed:
             self.want = Want.FRESH
 
@@ -430,8 +430,8 @@ class Session:
             self.want_fresh()
 
     def grant_mask(self, mask: int) -> None:
-        """Version bits that the client may roll from its next job on; for jobs already sent both masks
-        hold."""
+        """Version bits that the client may roll from its next job on;
+        for jobs already sent both masks hold."""
         self.requested_mask = mask
         self.is_rolling = mask != 0
         self.offers = {
@@ -496,15 +496,15 @@ class Session:
         self._out.append(replies.notification("client.show_message", [sanitise(text)]))
 
     def reconnect(self, wait_seconds: int) -> None:
-        """Ask to come back to where it is connected to; cgminer follows no other host, some firmware
-        follows none."""
+        """Ask to come back to where it is connected to;
+        cgminer follows no other host, some firmware follows none."""
         self._out.append(
             replies.notification("client.reconnect", ["", 0, wait_seconds] if wait_seconds else [])
         )
 
     def change_extranonce1(self, identity: Identity) -> bool:
-        """Give the session another identity from its next job on; False where it has not subscribed to
-        that."""
+        """Give the session another identity from its next job on;
+        False where it has not subscribed to that."""
         current = self.identity
         if current is None or not self.wants_extranonce:
             return False

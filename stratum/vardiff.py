@@ -85,8 +85,8 @@ class Vardiff:
         return three_bits(self.difficulty * step)
 
     def review(self, now: float) -> float | None:
-        """The next routine difficulty, or None to stay; called at announcements, only while a live job is
-        held."""
+        """The next routine difficulty, or None to stay;
+        called at announcements, only while a live job is held."""
         expected = self._expected(now)
         if expected <= 0:
             return None

@@ -18,8 +18,7 @@ def screen(snapshot: Snapshot) -> Group:
     total = sum(miner.hashes_per_second for miner in snapshot.miners)
     head = Text.assemble(
         ("Engineroom demo  ", "bold"),
-        f"{snapshot.elapsed_seconds:.0f} s · height {snapshot.height} · "
-        f"{snapshot.connections} miners · {hashrate_text(total)} · "
+        f"{snapshot.elapsed_seconds:.0f} s · height {snapshot.height} · {hashrate_text(total)} · "
         f"block difficulty {snapshot.network_difficulty:.3g}",
     )
     return Group(head, Text(), _miners(snapshot), Text(), _blocks(snapshot))
@@ -62,8 +61,8 @@ def block_text(block: BlockLine) -> str:
 
 
 class Display:
-    """Shows snapshots while it is entered. Without a terminal it prints each block and each tenth second
-    once."""
+    """Shows snapshots while it is entered. Without a terminal it
+    prints each block and each tenth second once."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()

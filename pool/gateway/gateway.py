@@ -61,8 +61,8 @@ class Gateway:
         self._candidates: CandidateTaker | None = None
 
     def attach(self, candidates: CandidateTaker, on_new_work: Callable[[], None]) -> None:
-        """Connect the two that need the gateway themselves: where candidates go, and who announces new
-        work."""
+        """Connect the two that need the gateway themselves:
+        where candidates go, and who announces new work."""
         self._candidates = candidates
         self._on_new_work = on_new_work
 

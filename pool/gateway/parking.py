@@ -38,8 +38,8 @@ class Parking:
         return entry[0]
 
     def expire(self, now: float) -> None:
-        """Give up what was not resumed in time, and give back extranonces that no job can be submitted
-        with."""
+        """Give up what was not resumed in time,
+        and give back extranonces that no job can be submitted with."""
         for session_id, (_, _, parked_at) in list(self._parked.items()):
             if now - parked_at <= RESUMED_SECONDS:
                 break

@@ -149,8 +149,8 @@ class WorkSource:
         )
 
     def _ntime(self, template: Template, now: float) -> int:
-        """The node's time now; a chain whose bits depend on the time keeps the template's, whose bits
-        these are."""
+        """The node's time now; a chain whose bits depend on the time keeps the template's,
+        whose bits these are."""
         if self._rules.network.minimum_difficulty_blocks_by_time:
             return template.current_time
         return template.current_time + int(now - self._received_at)

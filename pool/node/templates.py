@@ -81,8 +81,8 @@ async def fetch_template(
 ) -> FetchedTemplate:
     """Raises NodeError (none came), WrongChain, or TemplateRefused (none that can be mined).
 
-    Transactions that `previous` has as well are its objects: jobs keep templates for twenty minutes, and sixty
-    of them would otherwise hold the same megabytes sixty times.
+    Transactions that `previous` has as well are its objects: jobs keep templates for twenty minutes, and
+    sixty of them would otherwise hold the same megabytes sixty times.
     """
     for _ in range(ATTEMPTS_AT_A_MOVING_TIP):
         fetched = await _fetch_once(rpc, network, trust_stricter_target, previous)

@@ -38,8 +38,8 @@ class _HeaderState(msgspec.Struct):
 async def submit_to(
     rpc: NodeRpc, node_name: str, block_hex: str, block_hash_hex: str, is_ours: Callable[[str], bool]
 ) -> SubmitVerdict:
-    """Never raises for anything that a node can answer, or fail to. `is_ours` knows our own blocks by
-    hash."""
+    """Never raises for anything that a node can answer, or fail to.
+    `is_ours` knows our own blocks by hash."""
     try:
         raw = await rpc.ask(
             "submitblock", block_hex, timeout_seconds=SUBMIT_TIMEOUT_SECONDS, lane=Lane.SUBMISSION

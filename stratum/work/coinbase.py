@@ -33,8 +33,8 @@ class Coinbase(msgspec.Struct, frozen=True):
 
 
 class CoinbaseCost(msgspec.Struct, frozen=True):
-    """What a coinbase takes of its block, and of a miner's buffer (`size_bytes`, non-witness, extranonces
-    included)."""
+    """What a coinbase takes of its block, and of a miner's buffer (`size_bytes`, non-witness,
+    extranonces included)."""
 
     size_bytes: int
     weight: int

@@ -49,8 +49,8 @@ def bits_from_target(target: int) -> int:
 
 
 def target_from_difficulty(difficulty: float | Fraction, difficulty_1: int) -> int:
-    """floor(difficulty_1 / difficulty), a float taken as the exact number it is; 1 at least, 2^256 − 1 at
-    most."""
+    """floor(difficulty_1 / difficulty), a float taken as the exact number it is;
+    1 at least, 2^256 − 1 at most."""
     target = Fraction(difficulty_1) / Fraction(difficulty)
     return max(1, min(MAX_TARGET, math.floor(target)))
 

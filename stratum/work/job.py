@@ -18,16 +18,16 @@ NTIME_AHEAD_SECONDS = 7000
 
 
 class BlockTarget(msgspec.Struct, frozen=True):
-    """A chain that a hash of this job may win, and its target. Merged mining will give a job more than
-    one."""
+    """A chain that a hash of this job may win, and its target.
+    Merged mining will give a job more than one."""
 
     chain: str
     target: int
 
 
 class Job:
-    """Immutable but for `claimed`, the hashes credited as shares of it, and `offers`, a cache of the job
-    book's."""
+    """Immutable but for `claimed`, the hashes credited as shares of it, and `offers`,
+    a cache of the job book's."""
 
     __slots__ = (
         "bits_bytes",

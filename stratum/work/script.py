@@ -22,8 +22,8 @@ def push_data(data: bytes) -> bytes:
 
 
 def push_height(height: int) -> bytes:
-    """BIP 34's height, minimally: OP_0, OP_1 to OP_16 (regtest gets there), then a signed little-endian
-    push."""
+    """BIP 34's height, minimally: OP_0, OP_1 to OP_16 (regtest gets there),
+    then a signed little-endian push."""
     if height == 0:
         return _OP_0
     if height <= 16:

@@ -109,8 +109,8 @@ def _u32(field: str | int, shortest: int) -> bytes | None:
 
 
 def version_bits_value(field: str | int) -> int | None:
-    """The sixth parameter as a number: 1 to 8 hex digits, an empty string for none; None where it is
-    neither."""
+    """The sixth parameter as a number: 1 to 8 hex digits, an empty string for none;
+    None where it is neither."""
     if field == "":
         return 0
     value = _u32(field, shortest=1)

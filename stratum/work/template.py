@@ -37,8 +37,8 @@ class UnknownRule(TemplateRefused):
 
 
 class TemplateTransaction(msgspec.Struct, frozen=True, gc=False):
-    """A transaction of the template: hex as the node gave it, ids in internal order, fee, legacy-weighted
-    sigops."""
+    """A transaction of the template: hex as the node gave it, ids in internal order, fee,
+    legacy-weighted sigops."""
 
     data_hex: str
     txid: bytes
@@ -201,8 +201,8 @@ def _is_hex(text: str) -> bool:
 
 
 def _network_target(answer: _RawTemplate, network: Network, trust_stricter_target: bool) -> int:
-    """What decides a block: the target of `bits`; on regtest, and only if told so, the template's stricter
-    one."""
+    """What decides a block: the target of `bits`;
+    on regtest, and only if told so, the template's stricter one."""
     try:
         target = target_from_bits(_bits(answer.bits))
     except InvalidBits as error:
@@ -234,8 +234,8 @@ def _transaction(raw: _RawTransaction, known: dict[str, TemplateTransaction]) ->
 
 
 def _commitment(answer: _RawTemplate) -> bytes | None:
-    """BIP 141's commitment, only where segwit is in force: a node may send one before, and refuse the
-    block for it."""
+    """BIP 141's commitment, only where segwit is in force:
+    a node may send one before, and refuse the block for it."""
     text = answer.default_witness_commitment
     if text is None or "segwit" not in {rule.removeprefix("!") for rule in answer.rules}:
         return None
