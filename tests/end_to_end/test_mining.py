@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,19 @@ async def mined_by_our_miner(pool: RunningPool, shares: int = 1) -> str:
     output, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, output.decode()
     return output.decode()
+
+
+@asynccontextmanager
+async def mining(
+    kind: str, directory: Path, *, blocks: int = 1, **pool_options: Any
+) -> AsyncIterator[tuple[Node, RunningPool, HandMiner]]:
+    """A node with some blocks, the pool on it, and one miner that is connected."""
+    async with make_node(kind, directory) as node:
+        await node.mine(blocks)
+        async with RunningPool(directory, [node], **pool_options) as pool:
+            miner = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
+            yield node, pool, miner
+            await miner.close()
 
 
 async def accepted_block(pool: RunningPool, node: Node, height: int) -> dict[str, Any]:
@@ -73,22 +88,17 @@ async def test_with_mweb_active_the_block_carries_hogex_and_extension_block(tmp_
 async def test_a_restarted_node_costs_no_connection_and_the_next_block_is_mined(
     kind: str, tmp_path: Path
 ) -> None:
-    async with make_node(kind, tmp_path) as node:
-        await node.mine(101)
-        async with RunningPool(tmp_path, [node]) as pool:
-            miner = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
-            await miner.next_job()
-            await node.stop()
-            await pool.says("no node is left")
-            await node.start()
-            await pool.says("again")
-            tip = await node.rpc("getbestblockhash")
-            job = await miner.next_job(previous_hash_hex=tip)
-            assert await miner.submit(job, miner.find(job, min(job.target, REGTEST_TARGET))) is None
-            await accepted_block(pool, node, 102)
-            assert await node.rpc("getblockcount") == 102
-            assert miner.is_connected
-            await miner.close()
+    async with mining(kind, tmp_path, blocks=101) as (node, pool, miner):
+        await miner.next_job()
+        await node.stop()
+        await pool.says("no node is left")
+        await node.start()
+        await pool.says("again")
+        job = await miner.next_job(previous_hash_hex=await node.rpc("getbestblockhash"))
+        assert await miner.submit(job, miner.find(job, min(job.target, REGTEST_TARGET))) is None
+        await accepted_block(pool, node, 102)
+        assert await node.rpc("getblockcount") == 102
+        assert miner.is_connected
 
 
 async def same_chain(first: Node, second: Node, blocks: int) -> None:
@@ -150,30 +160,23 @@ async def test_a_reorganisation_to_a_sibling_of_the_same_height_gives_new_work(
 async def test_a_block_below_the_share_difficulty_is_refused_as_a_share_and_accepted_as_a_block(
     kind: str, tmp_path: Path
 ) -> None:
-    async with make_node(kind, tmp_path) as node:
-        await node.mine(1)
-        async with RunningPool(tmp_path, [node], difficulty="{start: 1000, minimum: 1000}") as pool:
-            miner = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
-            job = await miner.next_job()
-            share = miner.find(job, REGTEST_TARGET, above=job.target)
-            assert await miner.submit(job, share) == 23
-            assert (await accepted_block(pool, node, 2))["hash"] == share.block_hash
-            await miner.close()
+    difficulty = "{start: 1000, minimum: 1000}"
+    async with mining(kind, tmp_path, difficulty=difficulty) as (node, pool, miner):
+        job = await miner.next_job()
+        share = miner.find(job, REGTEST_TARGET, above=job.target)
+        assert await miner.submit(job, share) == 23
+        assert (await accepted_block(pool, node, 2))["hash"] == share.block_hash
 
 
 @pytest.mark.parametrize("kind", ALL)
 async def test_a_block_in_an_unauthorised_name_is_refused_as_a_share_and_accepted_as_a_block(
     kind: str, tmp_path: Path
 ) -> None:
-    async with make_node(kind, tmp_path) as node:
-        await node.mine(1)
-        async with RunningPool(tmp_path, [node]) as pool:
-            miner = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
-            job = await miner.next_job()
-            share = miner.find(job, min(job.target, REGTEST_TARGET))
-            assert await miner.submit(job, share, user=f"{pool.address}.stranger") == 24
-            assert (await accepted_block(pool, node, 2))["hash"] == share.block_hash
-            await miner.close()
+    async with mining(kind, tmp_path) as (node, pool, miner):
+        job = await miner.next_job()
+        share = miner.find(job, min(job.target, REGTEST_TARGET))
+        assert await miner.submit(job, share, user=f"{pool.address}.stranger") == 24
+        assert (await accepted_block(pool, node, 2))["hash"] == share.block_hash
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -181,34 +184,26 @@ async def test_a_block_on_a_stale_job_is_refused_as_a_share_and_still_reaches_th
     kind: str, tmp_path: Path
 ) -> None:
     grace = "  late_share_grace_milliseconds: 0\n"
-    async with make_node(kind, tmp_path) as node:
-        await node.mine(1)
-        async with RunningPool(tmp_path, [node], stratum_extra=grace) as pool:
-            miner = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
-            stale = await miner.next_job()
-            [tip] = await node.mine(1)
-            await miner.next_job(previous_hash_hex=tip)
-            share = miner.find(stale, min(stale.target, REGTEST_TARGET))
-            assert await miner.submit(stale, share) == 21
-            await pool.says(share.block_hash)
-            assert (await node.rpc("getblockheader", share.block_hash))["height"] == 2
-            if kind == "devnode":  # the first block seen stays the tip
-                assert await node.rpc("getbestblockhash") == tip
-            else:  # preciousblock: as much work as the stranger's, so ours is worth building on
-                await miner.next_job(previous_hash_hex=share.block_hash)
-            await miner.close()
+    async with mining(kind, tmp_path, stratum_extra=grace) as (node, pool, miner):
+        stale = await miner.next_job()
+        [tip] = await node.mine(1)
+        await miner.next_job(previous_hash_hex=tip)
+        share = miner.find(stale, min(stale.target, REGTEST_TARGET))
+        assert await miner.submit(stale, share) == 21
+        await pool.says(share.block_hash)
+        assert (await node.rpc("getblockheader", share.block_hash))["height"] == 2
+        if kind == "devnode":  # the first block seen stays the tip
+            assert await node.rpc("getbestblockhash") == tip
+        else:  # preciousblock: as much work as the stranger's, so ours is worth building on
+            await miner.next_job(previous_hash_hex=share.block_hash)
 
 
 @pytest.mark.parametrize("kind", ["devnode", *CORE])
 async def test_in_solo_mode_the_finder_is_paid_at_the_address_of_its_user_name(
     kind: str, tmp_path: Path
 ) -> None:
-    async with make_node(kind, tmp_path) as node:
-        await node.mine(1)
-        async with RunningPool(tmp_path, [node], payout="{mode: solo}") as pool:
-            miner = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
-            job = await miner.next_job()
-            assert await miner.submit(job, miner.find(job, min(job.target, REGTEST_TARGET))) is None
-            block = await accepted_block(pool, node, 2)
-            assert PAYOUT_SCRIPT_HEX in await node.rpc("getblock", block["hash"], 0)
-            await miner.close()
+    async with mining(kind, tmp_path, payout="{mode: solo}") as (node, pool, miner):
+        job = await miner.next_job()
+        assert await miner.submit(job, miner.find(job, min(job.target, REGTEST_TARGET))) is None
+        block = await accepted_block(pool, node, 2)
+        assert PAYOUT_SCRIPT_HEX in await node.rpc("getblock", block["hash"], 0)
