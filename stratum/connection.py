@@ -106,9 +106,12 @@ class Connection(asyncio.Protocol):
         self.session.announce(job, now, forced=forced)
 
     def flush(self) -> None:
-        """Write what the session has to say, and close after it where the session has ended."""
+        """Write what the session has to say, and close after it where the session has ended.
+
+        Not while the tick's records are open: its replies must not slip out with a new job's line.
+        """
         transport = self._transport
-        if transport is None:
+        if transport is None or self.is_dirty:
             return
         data = self.session.data_to_send()
         if data:

@@ -1,10 +1,12 @@
 """The server at real sockets: work goes out, replies wait for the record, limits hold, drains spread."""
 
 import asyncio
+import json
 
 import msgspec
 import pytest
 
+from stratum.connection import Connection
 from stratum.events import Share
 from stratum.server import Listener, ServerLimits
 from tests.builders import SHA256D, USER, make_rules
@@ -21,6 +23,50 @@ async def test_a_miner_gets_work_and_its_shares_are_recorded_before_it_hears_of_
         reply = await client.call("mining.submit", *submission(job.id, 1, 9)["params"], request_id=9)
         assert reply == {"id": 9, "result": True, "error": None}
         assert run.owner.notes[:2] == ["record", "commit"]
+
+
+class NotedTransport(asyncio.Transport):
+    """Notes what is written beside what its owner notes, so that the order of both can be told."""
+
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self._notes = notes
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self._notes.append("write")
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+async def test_a_reply_does_not_slip_out_with_a_new_job_before_its_share_is_recorded() -> None:
+    async with running() as run:
+        job = run.owner.make()
+        connection = Connection(run.server, Listener("127.0.0.1", 0, make_rules(difficulty=EASIEST)))
+        connection.connection_made(NotedTransport(run.owner.notes))
+        lines = [
+            {"id": 1, "method": "mining.subscribe", "params": ["cpuminer/2"]},
+            {"id": 2, "method": "mining.authorize", "params": [USER, "x"]},
+        ]
+        connection.data_received(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        await asyncio.sleep(0)  # one turn of the loop: the tick ends
+        run.owner.notes.clear()
+        connection.data_received(json.dumps(submission(job.id, 1, 9)).encode() + b"\n")
+        run.owner.make()
+        run.server.announce()
+        assert run.owner.notes == []
+        await asyncio.sleep(0)
+        assert run.owner.notes == ["record", "commit", "write"], "reply and job together, after the record"
+        connection.connection_lost(None)
 
 
 async def test_a_hundred_shares_in_one_segment_are_answered_in_order() -> None:
