@@ -70,7 +70,9 @@ async def test_with_mweb_active_the_hogex_and_the_extension_block_are_carried(tm
         assert block["mweb"]["num_kernels"] > 0
 
 
-async def test_a_sibling_in_a_tie_becomes_the_tip_and_a_late_block_a_side_branch(tmp_path: Path) -> None:
+async def test_in_a_tie_with_a_stranger_ours_becomes_the_tip_and_a_late_block_a_side_branch(
+    tmp_path: Path,
+) -> None:
     """Both answer "inconclusive"; only the one with as much work as the tip is worth working on."""
     recording = Recording()
     async with real_node(tmp_path) as node:
@@ -78,17 +80,20 @@ async def test_a_sibling_in_a_tie_becomes_the_tip_and_a_late_block_a_side_branch
         async with running(nodes_of(recording, node)) as nodes:
             await recording.until(lambda: bool(recording.templates))
             template = recording.templates[0][0]
-            first, second, late = (find_block(template, net, extranonce=number) for number in range(3))
-            (verdict,) = await nodes.submit_block(block_hex(first))
-            assert verdict.text == "accepted"
-            (verdict,) = await nodes.submit_block(block_hex(second))
+            strangers, ours, sibling, late = (
+                find_block(template, net, extranonce=number) for number in range(4)
+            )
+            assert await node.rpc("submitblock", block_hex(strangers)) is None
+            (verdict,) = await nodes.submit_block(block_hex(ours))
             assert (verdict.accepted, verdict.text) == (True, "inconclusive: on the active chain")
-            await recording.until_tip(hash_hex(second))
+            await recording.until_tip(hash_hex(ours))
+            (verdict,) = await nodes.submit_block(block_hex(sibling))  # of ours: nothing to win by a switch
+            assert (verdict.accepted, verdict.text) == (True, "inconclusive: on a side branch")
             (tip,) = await node.mine(1)
             await recording.until_tip(tip)
             (verdict,) = await nodes.submit_block(block_hex(late))
             assert (verdict.accepted, verdict.text) == (True, "inconclusive: on a side branch")
-            (verdict,) = await nodes.submit_block(block_hex(first))
+            (verdict,) = await nodes.submit_block(block_hex(ours))
             assert (verdict.accepted, verdict.text) == (True, "duplicate")
         assert await node.rpc("getbestblockhash") == tip
 
