@@ -6,7 +6,9 @@ stricter than its bits, so that a block takes this machine a few seconds instead
 
 import asyncio
 import contextlib
+import ctypes
 import logging
+import signal
 import socket
 import sys
 import tempfile
@@ -37,6 +39,7 @@ FIRST_BLOCKS = 104  # coinbases ripen after 100: the rest gives the demo's trans
 START_SECONDS = 30.0
 SHOW_SECONDS = 0.5
 FEE_SATS = 5_000
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _SETTINGS = """\
 coin: bitcoin
@@ -168,6 +171,7 @@ async def _devnode(folder: Path) -> AsyncIterator[int]:
         *("--rpc-port", str(rpc_port), "--target-difficulty", f"{BLOCK_DIFFICULTY:f}"),
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for us: the node goes last
+        preexec_fn=_end_with_parent,
     )
     try:
         if process.stdout is None or not await asyncio.wait_for(process.stdout.readline(), START_SECONDS):
@@ -187,6 +191,7 @@ async def _miners(port: int, count: int) -> AsyncIterator[None]:
             *("--user", f"{ADDRESS}.miner{number + 1}"),
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         for number in range(count)
     ]
@@ -194,6 +199,11 @@ async def _miners(port: int, count: int) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.gather(*(_end(process) for process in processes))
+
+
+def _end_with_parent() -> None:
+    """In the child, before it is a program: SIGTERM for it when the demo dies, however it dies."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

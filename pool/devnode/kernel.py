@@ -53,13 +53,14 @@ class Kernel:
         self._states: dict[str, str] = {}
         pbk.enable_log_category(pbk.LogCategory.VALIDATION)
         pbk.set_log_level_category(pbk.LogCategory.VALIDATION, pbk.LogLevel.DEBUG)
-        self._log = pbk.LoggingConnection(self._on_log)
+        self._opened = contextlib.ExitStack()
+        self._opened.enter_context(pbk.LoggingConnection(self._on_log))
         self._callbacks = pbk.ValidationInterfaceCallbacks(
             block_connected=lambda _, block, entry: self._connected.append(bytes(block)),
             block_disconnected=lambda _, block, entry: self._disconnected.append(bytes(block)),
         )
-        self._context = pbk.make_context(pbk.ChainType.REGTEST, self._callbacks)
-        self._manager = self._open(directory)
+        self._context = self._opened.enter_context(pbk.make_context(pbk.ChainType.REGTEST, self._callbacks))
+        self._manager = self._opened.enter_context(self._open(directory))
 
     def _open(self, directory: Path) -> "pbk.ChainstateManager":
         try:
@@ -73,6 +74,7 @@ class Kernel:
             if was_killed:
                 manager.import_blocks([])
         except (OSError, RuntimeError, pbk.KernelException) as error:
+            self._opened.close()
             raise CannotOpen(
                 f"cannot open the chain in {directory}: {error}; is another devnode running on it?"
             ) from error
@@ -150,12 +152,10 @@ class Kernel:
         return None if is_valid else "mandatory-script-verify-flag-failed"
 
     def close(self) -> None:
-        """Write the state to disk and remove the marker.
+        """Write the state to disk, let go of the engine, and remove the marker.
 
-        The package has no close of its own and does not promise to run its destructor; the two private
-        names are what its destructor uses (py-bitcoinkernel 0.1.0a5, pinned for such reasons).
+        Not left to the package's destructors: nobody promises that they run, and one that the garbage
+        collector runs inside a log callback waits for ever for the lock that the callback is called under.
         """
-        manager = self._manager
-        manager._destroy_fn(manager)
-        manager._as_parameter_ = None
+        self._opened.close()
         self._marker.unlink(missing_ok=True)

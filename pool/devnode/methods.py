@@ -76,7 +76,7 @@ class Methods:
             await self._node.wait_for_tip_other_than(self._ledger.tip)
         return block_template(
             self._ledger,
-            self._node.mempool.waiting.values(),
+            tuple(self._node.mempool.waiting.values()),  # the engine's thread may add to it meanwhile
             int(time.time()),
             self._target,
             f"{displayed(self._ledger.tip)}{self._node.mempool_changes}",
@@ -204,7 +204,7 @@ class Methods:
         return displayed(transaction.txid)
 
     async def rpc_getrawmempool(self, verbose: bool = False) -> list[str]:
-        return [displayed(txid) for txid in self._node.mempool.waiting]
+        return [displayed(txid) for txid in tuple(self._node.mempool.waiting)]
 
     async def rpc_getconnectioncount(self) -> int:
         return 0

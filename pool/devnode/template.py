@@ -60,8 +60,8 @@ def block_template(
 
 
 def _fitting(waiting: Iterable[Waiting]) -> Iterable[Waiting]:
-    """In the mempool's order, parents first, as far as weight and sigops reach; a child whose parent is
-    out is out."""
+    """In the mempool's order, parents first, as far as weight and sigops reach;
+    a child whose parent is out is out."""
     weight, sigops = _COINBASE_WEIGHT, _COINBASE_SIGOPS
     left_out: set[bytes] = set()
     for entry in waiting:

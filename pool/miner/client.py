@@ -5,6 +5,7 @@ version bits are rolled inside the granted mask only, and the job's own bits in 
 """
 
 import json
+import math
 from collections import deque
 from hashlib import sha256
 from typing import Any
@@ -74,6 +75,7 @@ class StratumClient:
         self.is_authorised = False
         self.accepted = 0
         self.rejected: dict[str, int] = {}
+        self.last_reason = ""
         self._password = password
         self._suggested = suggested_difficulty
         self._rolls_version = rolls_version
@@ -143,30 +145,32 @@ class StratumClient:
         method = self._waiting.pop(message["id"], None)
         error: Any = message.get("error")
         result: Any = message.get("result")
+        if method is None:
+            return "garbage"
         if method == "mining.submit":
             if result is True:
                 self.accepted += 1
                 return "accepted"
-            text = str(error[1]) if isinstance(error, list) and len(error) > 1 else "no reason given"
-            self.rejected[text] = self.rejected.get(text, 0) + 1
+            self.last_reason = _reason(error)
+            self.rejected[self.last_reason] = self.rejected.get(self.last_reason, 0) + 1
             return "rejected"
         if method in ("mining.subscribe", "mining.authorize") and (error or not result):
-            text = error[1] if isinstance(error, list) and len(error) > 1 else error
-            raise StratumError(f"the pool refuses {method.removeprefix('mining.')} for {self.user}: {text}")
+            what = method.removeprefix("mining.")
+            raise StratumError(f"the pool refuses {what} for {self.user}: {_reason(error)}")
         if method == "mining.subscribe":
             self._extranonce1, self._extranonce2_size = bytes.fromhex(result[1]), int(result[2])
         elif method == "mining.authorize":
             self.is_authorised = True
-        elif method == "mining.configure" and result.get("version-rolling") is True:
+        elif isinstance(result, dict) and result.get("version-rolling") is True:
             self._mask = int(result["version-rolling.mask"], 16)
-        return str(method)
+        return method
 
     def _told(self, method: str, params: list[Any], request_id: object) -> str:
         if method == "mining.notify":
             self.job = self._job(params)
             return "job"
         if method == "mining.set_difficulty":
-            if params[0] > 0:
+            if 0 < params[0] < math.inf:
                 self.difficulty = params[0]
             return "difficulty"
         if method == "mining.set_extranonce":
@@ -208,6 +212,13 @@ def target_of(difficulty: float, difficulty_1: int) -> int:
     """floor(difficulty 1 / difficulty) in exact arithmetic, at most 2^256 − 1."""
     numerator, denominator = difficulty.as_integer_ratio()
     return min(difficulty_1 * denominator // numerator, 2**256 - 1)
+
+
+def _reason(error: object) -> str:
+    """What an error says, as one printable line, whatever the pool has put into it."""
+    text = error[1] if isinstance(error, list) and len(error) > 1 else error
+    line = " ".join(str(text or "no reason given").split())
+    return "".join(character for character in line if character.isprintable())
 
 
 def _sha256d(data: bytes) -> bytes:

@@ -37,8 +37,8 @@ def search(algorithm: str, header: bytes, target: int, start: int, count: int) -
 
 
 def _search_sha256d(header: bytes, target: int, start: int, count: int) -> Iterator[Found]:
-    """The first 64 bytes are hashed once; a hash too large shows in its last bytes, without making it a
-    number."""
+    """The first 64 bytes are hashed once; a hash too large shows in its last bytes,
+    without making it a number."""
     midstate = sha256(header[:64])
     tail = header[64:76]
     top = target.to_bytes(32, "big")[:4]

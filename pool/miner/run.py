@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -91,6 +92,9 @@ async def run_miner(options: MinerOptions, say: Callable[[str], None] | None = N
         return 0
     except StratumError as error:
         sys.stderr.write(f"engineroom mine: {error}\n")
+        return 1
+    except BrokenProcessPool:
+        sys.stderr.write("engineroom mine: a worker process was killed; is the machine out of memory?\n")
         return 1
     except asyncio.CancelledError:
         miner.total()
@@ -175,7 +179,9 @@ class Miner:
     ) -> None:
         while True:
             try:
-                line = await asyncio.wait_for(reader.readline(), SILENCE_SECONDS)
+                # not wait_for: before Python 3.12 it loses a cancellation that comes together with a line
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    line = await reader.readline()
             except (OSError, TimeoutError, ValueError):
                 return
             if not line:
@@ -195,7 +201,7 @@ class Miner:
             if self._options.shares and self._accepted >= self._options.shares:
                 raise Finished
         elif what == "rejected":
-            reason = next(reversed(client.rejected))
+            reason = client.last_reason
             self._rejected[reason] = self._rejected.get(reason, 0) + 1
             self._say(f"share rejected: {reason}")
 

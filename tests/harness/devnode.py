@@ -31,7 +31,12 @@ class RunningDevnode:
     coin = "bitcoin"
 
     def __init__(
-        self, directory: Path, *, name: str = "devnode", target_difficulty: float | None = None
+        self,
+        directory: Path,
+        *,
+        name: str = "devnode",
+        target_difficulty: float | None = None,
+        has_password: bool = True,
     ) -> None:
         self.name = name
         self.directory = directory / name
@@ -39,6 +44,7 @@ class RunningDevnode:
         self.zmq_address = f"tcp://127.0.0.1:{zmq_port}"
         self.key = Key(bytes(31) + b"\x01")
         self._target_difficulty = target_difficulty
+        self._has_password = has_password  # without one it writes a cookie
         self._rpc = NodeRpc(self.endpoint())
         self._process: asyncio.subprocess.Process | None = None
         self._next_ripe = 1
@@ -58,14 +64,17 @@ class RunningDevnode:
         return NodeEndpoint(
             name=self.name,
             url=f"http://127.0.0.1:{self.rpc_port}",
-            user="u",
-            password=lambda: "p",
+            user="u" if self._has_password else None,
+            password=(lambda: "p") if self._has_password else None,
+            cookie_file=None if self._has_password else self.directory / ".cookie",
             zmq_hashblock=self.zmq_address,
         )
 
     def arguments(self) -> list[str]:
         arguments = ["--datadir", str(self.directory), "--rpc-port", str(self.rpc_port)]
-        arguments += ["--zmq-hashblock", self.zmq_address, "--user", "u", "--password", "p"]
+        arguments += ["--zmq-hashblock", self.zmq_address]
+        if self._has_password:
+            arguments += ["--user", "u", "--password", "p"]
         if self._target_difficulty is not None:
             arguments += ["--target-difficulty", str(self._target_difficulty)]
         return arguments
@@ -82,9 +91,14 @@ class RunningDevnode:
 
     async def stop(self) -> int:
         """SIGTERM; gives the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Wait until it has ended by itself; gives the exit code."""
         process, self._process = self._process, None
         assert process is not None
-        process.terminate()
         return await asyncio.wait_for(process.wait(), START_SECONDS)
 
     async def kill(self) -> None:
