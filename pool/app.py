@@ -6,6 +6,7 @@ Nothing else in the project knows all of these at once.
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -14,6 +15,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from config.schema import Settings
 from pool.gateway.block_files import FoundBlock
@@ -55,7 +57,7 @@ class Application:
         self._directory = _data_directory(settings)
         self._network = network(settings.coin, settings.network)
         self.tally = ShareTally()
-        self.blocks: list[tuple[FoundBlock, Outcome, Sequence[SubmitVerdict]]] = []
+        self.blocks = 0  # accepted since the start
         self.on_block: Callable[[FoundBlock, Outcome, Sequence[SubmitVerdict]], None] | None = None
 
         book = JobBook()
@@ -96,16 +98,18 @@ class Application:
     async def run(self, stop: asyncio.Event, listening: Callable[[list[tuple[str, int]]], None]) -> None:
         """Listen, work until `stop` is set, drain. Raises CannotStart where a port or a socket is taken.
 
-        A failure in any task is a bug: it ends the process, and whoever supervises it starts it again.
+        A failure in any task, or in a callback of the loop, is a bug: it ends the process, and whoever
+        supervises it starts it again. A pool that goes on without its announcements would be worse.
         """
+        bug: asyncio.Future[None] = self._loop.create_future()
+        self._loop.set_exception_handler(functools.partial(_callback_failed, bug))
         raise_file_limit(self._settings.stratum.maximum_connections)
         try:
             self.nodes.open()
         except NotifySocketError as error:
             raise CannotStart(str(error)) from error
         bound = await self._listen()
-        # What exists now lives as long as the process: the collector need not look at it again with each
-        # cycle.
+        # What exists now lives as long as the process: the collector need not look at it with each cycle.
         gc.collect()
         gc.freeze()
         listening(bound)
@@ -116,6 +120,7 @@ class Application:
                     group.create_task(self.submitter.run(), name="submitter"),
                     group.create_task(self._maintain(), name="maintenance"),
                     group.create_task(self._report(), name="report"),
+                    group.create_task(_wait_for(bug), name="bugs in callbacks"),
                 ]
                 await stop.wait()
                 await self._drain()
@@ -142,7 +147,7 @@ class Application:
         log.info("stopping: closing %d connections over %g s", len(self.server), seconds)
         await self.server.drain(seconds)
         await self.submitter.drain(SUBMISSIONS_DRAIN_SECONDS)
-        log.info("stopped: %d shares accepted, %d blocks", self.tally.accepted, len(self.blocks))
+        log.info("stopped: %d shares accepted, %d blocks", self.tally.accepted, self.blocks)
 
     async def _maintain(self) -> None:
         while True:
@@ -150,28 +155,45 @@ class Application:
             self.gateway.maintain(set(self.server.mining_variants))
 
     async def _report(self) -> None:
-        before = (0, 0)
+        work_before = 0
         while True:
             await asyncio.sleep(REPORT_SECONDS)
             tally = self.tally
             refused = sum(tally.refused.values())
-            rate = (tally.work - before[0]) / REPORT_SECONDS
+            rate = (tally.work - work_before) / REPORT_SECONDS
             log.info(
                 "%d connections, %s, %d shares accepted and %d refused since the start, %d blocks",
                 len(self.server),
                 hashrate_text(rate),
                 tally.accepted,
                 refused,
-                len(self.blocks),
+                self.blocks,
             )
-            before = (tally.work, tally.accepted)
+            work_before = tally.work
 
     # ------------------------------------------------------------------ told by the submitter
 
     def block_settled(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
-        self.blocks.append((found, outcome, verdicts))
+        self.blocks += outcome is Outcome.ACCEPTED
         if self.on_block is not None:
             self.on_block(found, outcome, verdicts)
+
+
+def _callback_failed(
+    bug: "asyncio.Future[None]", loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
+    """The loop's exception handler: what the network does is logged, anything else ends the process."""
+    error = context.get("exception")
+    if isinstance(error, OSError):
+        log.warning("%s: %s", context["message"], error)
+        return
+    log.critical("%s", context["message"], exc_info=error)
+    if not bug.done():
+        bug.set_exception(error if error is not None else RuntimeError(context["message"]))
+
+
+async def _wait_for(bug: "asyncio.Future[None]") -> None:
+    await bug
 
 
 def raise_file_limit(connections: int) -> None:

@@ -28,12 +28,14 @@ UNKNOWN = AgentClass("unknown", 700)
 
 # Longest prefix first where one is the beginning of another; compared without regard to case.
 _PREFIXES: tuple[tuple[str, AgentClass], ...] = (
-    (
-        "nerdminer",
-        AgentClass("nerdminer", 250, is_asic=False, takes_fractions=True),
-    ),  # 512 hex digits of buffer
+    # ESP32 firmware, and its 512 hex digits of buffer
+    ("nerdminer", AgentClass("nerdminer", 250, is_asic=False, takes_fractions=True)),
+    ("nmminer", AgentClass("nerdminer", 250, is_asic=False, takes_fractions=True)),
+    ("bitsyminer", AgentClass("nerdminer", 250, is_asic=False, takes_fractions=True)),
+    ("sparkminer", AgentClass("nerdminer", 250, is_asic=False, takes_fractions=True)),
     ("han_solominer", AgentClass("nerdminer", 250, is_asic=False, takes_fractions=True)),
     ("nerdqaxe", AgentClass("nerdqaxe", 6500)),
+    ("nerdoctaxe", AgentClass("nerdqaxe", 6500)),
     ("bitaxe", AgentClass("bitaxe", 384)),  # a 2026 firmware cuts each part at 384 bytes
     ("nicehash", AgentClass("nicehash", 500, is_marketplace=True)),
     ("antminer s21", AgentClass("antminer_s21", 2250)),
@@ -47,6 +49,7 @@ _PREFIXES: tuple[tuple[str, AgentClass], ...] = (
     ("powerplay-bm", AgentClass("epic", 16000)),
     ("cgminer", AgentClass("cgminer", 700)),  # Avalon Nano 3 calls itself cgminer/4.11.1
     ("bfgminer", AgentClass("bfgminer", 2250, is_asic=False)),
+    ("ccminer", AgentClass("ccminer", 16000, is_asic=False, takes_fractions=True)),
     ("cpuminer", AgentClass("cpuminer", 16000, is_asic=False, takes_fractions=True)),
     ("engineroom", AgentClass("engineroom", 16000, is_asic=False, takes_fractions=True)),
     ("stratumload", AgentClass("load", 16000, is_asic=False, takes_fractions=True)),

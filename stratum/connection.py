@@ -8,15 +8,14 @@ import asyncio
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, cast
 
-from stratum.phases import Phase
-from stratum.session import Session, Want
+from stratum.phases import Phase, Want
+from stratum.session import Session
 from stratum.work.job import Job
 
 if TYPE_CHECKING:
     from stratum.server import Listener, StratumServer
 
-# A client that does not read: notifies are skipped from 64 KiB on, and it is dropped after 20 s or at 256
-# KiB.
+# A client that does not read: notifies are skipped from 64 KiB on, it is dropped after 20 s or at 256 KiB.
 WRITE_PAUSE_BYTES = 64 * 1024
 WRITE_DROP_BYTES = 256 * 1024
 STALLED_SECONDS = 20.0
@@ -31,6 +30,7 @@ class Connection(asyncio.Protocol):
         "_transport",
         "host",
         "is_dirty",
+        "limited_as",
         "listener",
         "server",
         "session",
@@ -43,11 +43,12 @@ class Connection(asyncio.Protocol):
         self.server = server
         self.listener = listener
         self.host = ""
+        self.limited_as = ""
         self.is_dirty = False
         self.variant: Hashable = None
         self._transport: asyncio.Transport | None = None
         self._paused_at: float | None = None
-        self._skipped: Job | None = None
+        self._skipped: tuple[Job, bool] | None = None
 
     # ------------------------------------------------------------------ called by the loop
 
@@ -82,7 +83,8 @@ class Connection(asyncio.Protocol):
         self._paused_at = None
         skipped, self._skipped = self._skipped, None
         if skipped is not None and self.session.is_mining:
-            self.announce(skipped, self.server.now())
+            job, forced = skipped
+            self.announce(job, self.server.now(), forced=forced)
             self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -101,7 +103,8 @@ class Connection(asyncio.Protocol):
     def announce(self, job: Job, now: float, *, forced: bool = False) -> None:
         """Queue a job, or keep only the newest one while the client does not read."""
         if self._paused_at is not None:
-            self._skipped = job
+            was_forced = self._skipped is not None and self._skipped[1]
+            self._skipped = (job, forced or was_forced)
             return
         self.session.announce(job, now, forced=forced)
 

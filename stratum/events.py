@@ -11,10 +11,9 @@ from typing import Protocol
 import msgspec
 
 from stratum.errors import RejectReason
-from stratum.jobs import Offer
+from stratum.jobs import JobBook, Offer
 from stratum.pacing import PaceExport
 from stratum.work.address import Address
-from stratum.work.job import Job
 from stratum.work.share import BlockCandidate
 
 
@@ -97,6 +96,7 @@ class SessionExport(msgspec.Struct, frozen=True):
     agent: str
     requested_mask: int
     told_mask: int
+    told_difficulty: float | None
     is_rolling: bool
     wants_extranonce: bool
     workers: list[tuple[str, Worker]]
@@ -109,8 +109,7 @@ class SessionExport(msgspec.Struct, frozen=True):
     unsent: bytes
 
 
-# Turns the address part of a user name into an account, or says why it may not be used here; by computation
-# alone.
+# Turns the address part of a user name into an account, or says why it may not be used here, by computation.
 AddressBook = Callable[[str], Address | RejectReason]
 
 
@@ -125,8 +124,9 @@ class SessionOwner(Protocol):
         """The parked session of this id, taken out of the park, if it was closed by the same peer lately."""
         ...
 
-    def find_job(self, job_id: str) -> Job | None:
-        """A job that this gateway announced to anybody, for the block test."""
+    @property
+    def book(self) -> JobBook:
+        """The jobs that this gateway announced to anybody, and which tip is its newest."""
         ...
 
     def recall_difficulty(self, key: tuple[str, str, str], now: float) -> float | None:

@@ -35,8 +35,3 @@ class ExtranonceCounter:
     def release(self, extranonce1: bytes) -> None:
         """Give a value back; one that is not held is a bug of the caller and raises KeyError."""
         self._held.remove(int.from_bytes(extranonce1[1:], "big"))
-
-    @property
-    def next_value(self) -> int:
-        """Where the counter stands, to be kept across restarts."""
-        return self._next

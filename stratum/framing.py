@@ -6,9 +6,8 @@ However the bytes are cut into reads, the same lines come out and the same line 
 from stratum.errors import ProtocolViolation
 
 # Every miner read so far builds its requests in buffers of 1 KiB, subscribe and authorize in up to 8 KiB
-# (cgminer's RBUFSIZE). ckpool cuts at 1 KiB, p2poolv2 at 8, miningcore at 32, DATUM at 49. Strangers get
-# less.
-STRANGER_LINE_BYTES = 4096
+# (cgminer's RBUFSIZE). ckpool cuts at 1 KiB, p2poolv2 at 8, miningcore at 32, DATUM at 49.
+STRANGER_LINE_BYTES = 4096  # nobody has anything long to say before the handshake
 MINER_LINE_BYTES = 8192
 
 

@@ -2,16 +2,18 @@
 
 The two differ in what they take over. A successor goes on with the same socket and takes all. A resume
 takes what belongs to the work (identity, names, mask, offers, difficulty) and nothing that belongs to the
-wire; it is undone when the miner then authorises as somebody else.
+wire, such as what this miner was told on it; it is undone when the miner then authorises as somebody else.
 """
 
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from stratum.agents import classify
 from stratum.events import OfferExport, SessionExport
 from stratum.framing import LineBuffer
 from stratum.jobs import Offer
-from stratum.phases import Step
+from stratum.phases import Step, Want
 from stratum.work.difficulty import share_difficulty
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def export(session: "Session") -> SessionExport:
         agent=session.agent,
         requested_mask=session.requested_mask,
         told_mask=session.told_mask,
+        told_difficulty=session.told_difficulty,
         is_rolling=session.is_rolling,
         wants_extranonce=session.wants_extranonce,
         workers=list(session.workers.items()),
@@ -46,6 +49,11 @@ def export(session: "Session") -> SessionExport:
     )
 
 
+def export_for_resume(session: "Session") -> SessionExport:
+    """What a miner may come back to: without the bytes of a wire that is gone, however many they were."""
+    return msgspec.structs.replace(export(session), partial=b"", unsent=b"")
+
+
 def restore(session: "Session", exported: SessionExport, now: float) -> None:
     """Fill a new session; raises ValueError for an export of a newer version."""
     if exported.schema > EXPORT_SCHEMA:
@@ -54,11 +62,15 @@ def restore(session: "Session", exported: SessionExport, now: float) -> None:
             f"this one reads up to {EXPORT_SCHEMA}"
         )
     _take_over(session, exported)
+    session.told_mask, session.told_difficulty = exported.told_mask, exported.told_difficulty
+    session.wants_extranonce = exported.wants_extranonce
     session.accepted = exported.accepted
     if exported.identity is not None:
         session.step(Step.SUBSCRIBE)
     if exported.workers:
         session.step(Step.AUTHORISE)
+        if session.offers:
+            session.want = Want.NOTHING  # its miner has a job: a second line of the same id confuses it
     session.lines = LineBuffer(session.lines.limit_bytes, exported.partial)
     if exported.unsent:
         session.send(exported.unsent)
@@ -68,12 +80,10 @@ def resume(session: "Session", parked: SessionExport) -> None:
     """What a returning miner finds again. The next job must be one it has never seen:
     its extranonce2 starts over."""
     requested_mask, is_rolling = session.requested_mask, session.is_rolling
-    wants_extranonce, told_mask = session.wants_extranonce, session.told_mask
     agent = session.agent
     _take_over(session, parked)
     if is_rolling:  # it has configured this connection already: the newer word stands
-        session.requested_mask, session.told_mask, session.is_rolling = requested_mask, told_mask, is_rolling
-    session.wants_extranonce = wants_extranonce
+        session.requested_mask, session.is_rolling = requested_mask, is_rolling
     session.agent = agent
     session.pace.agent = classify(agent)
     session.resumed_names = True
@@ -83,6 +93,7 @@ def resume(session: "Session", parked: SessionExport) -> None:
 def undo_resume(session: "Session") -> None:
     """Somebody else came back: names, offers and difficulty go; the extranonce1 is his now, and unique."""
     session.workers.clear()
+    session.forget_aliases()
     session.offers.clear()
     session.reset_pace()
 
@@ -93,15 +104,13 @@ def _take_over(session: "Session", exported: SessionExport) -> None:
     session.pace.restore(exported.pace)
     session.pace.agent = classify(exported.agent)
     session.requested_mask = exported.requested_mask
-    session.told_mask = exported.told_mask
     session.is_rolling = exported.is_rolling
-    session.wants_extranonce = exported.wants_extranonce
     session.workers = dict(exported.workers)
     session.tip = exported.tip
     session.tip_sent_at = exported.tip_sent_at
     difficulty_1 = session.rules.proof_of_work.difficulty_1
     for offered in exported.offers:
-        job = session.owner.find_job(offered.job_id)
+        job = session.book.find(offered.job_id)
         if job is not None:
             session.offers[job.id] = Offer(
                 job,

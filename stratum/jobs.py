@@ -46,11 +46,12 @@ def offer_of(job: Job, difficulty: ShareDifficulty, mask: int, now: float) -> Of
 class JobBook:
     """Every job that a submission may still name, by id, oldest first."""
 
-    __slots__ = ("_jobs", "_replaced_at", "tip", "tip_changed_at")
+    __slots__ = ("_jobs", "_replaced_at", "_tips_ended_at", "tip", "tip_changed_at")
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._replaced_at: dict[str, float] = {}
+        self._tips_ended_at: dict[int, float] = {}
         self.tip = 0
         self.tip_changed_at = 0.0
 
@@ -60,6 +61,7 @@ class JobBook:
         Tips are numbered instead of compared by hash, so that jobs once stale do not come to life again
         when the chain returns to their tip. Gives the number for the jobs that follow.
         """
+        self._tips_ended_at[self.tip] = now
         self.tip += 1
         self.tip_changed_at = now
         return self.tip
@@ -79,14 +81,18 @@ class JobBook:
         for job in [job for job in self._jobs.values() if self._is_over(job, now)]:
             del self._jobs[job.id]
             self._replaced_at.pop(job.id, None)
+        for tip in [tip for tip, at in self._tips_ended_at.items() if now - at > 2 * JUDGED_SECONDS]:
+            del self._tips_ended_at[tip]
 
     def retire_variant(self, job: Job, now: float) -> None:
         """The variant of this job is announced to nobody any more; its last job ages like a replaced one."""
         self._replaced_at.setdefault(job.id, now)
 
     def _is_over(self, job: Job, now: float) -> bool:
-        if job.tip != self.tip and now - self.tip_changed_at > JUDGED_SECONDS:
-            return True
+        if job.tip != self.tip:
+            ended_at = self._tips_ended_at.get(job.tip)
+            if ended_at is None or now - ended_at > JUDGED_SECONDS:
+                return True
         replaced_at = self._replaced_at.get(job.id)
         return replaced_at is not None and now - replaced_at > CREDITED_SECONDS + JUDGED_SECONDS
 

@@ -52,6 +52,7 @@ class Pace:
         "_next",
         "_suggested_at",
         "_wants_fractions",
+        "_wish",
         "agent",
         "last_share",
         "rules",
@@ -67,6 +68,7 @@ class Pace:
         self._floor = 0.0
         self._next: float | None = None
         self._suggested_at = -math.inf
+        self._wish: float | None = None
         self._wants_fractions = False
 
     @property
@@ -85,8 +87,10 @@ class Pace:
         self._wants_fractions |= difficulty < 1
 
     def raise_floor(self, difficulty: float) -> bool:
-        """Never below this again; True where the present difficulty is below it."""
-        self._floor = max(self._floor, difficulty)
+        """Never below this again; True where that is news and the present difficulty is below it."""
+        if difficulty <= self._floor:
+            return False
+        self._floor = difficulty
         return self.difficulty < min(self._floor, self.rules.maximum)
 
     def suggest(self, difficulty: float, now: float) -> bool:
@@ -96,11 +100,14 @@ class Pace:
             return False
         self._wants_fractions |= difficulty < 1
         wish = self._clamp(difficulty, math.inf)
+        # NerdMiner repeats its wish every 30 s for ever, and restarts its search with each job: a wish counts
+        # once, and what vardiff has made of it since stands.
+        if wish == self._wish:
+            return False
+        self._wish = wish
         self._suggested_at = now
         if wish == (self.difficulty if self._next is None else self._next):
-            return (
-                False  # NerdMiner repeats its wish every 30 s for ever and restarts its search with each job
-            )
+            return False
         self._next = wish
         return True
 
@@ -147,7 +154,8 @@ class Pace:
         reviewed = self.vardiff.review(now)
         if reviewed is None:
             return self.difficulty
-        if self.agent.is_asic and reviewed < self.difficulty:
+        is_asic = self.agent.is_asic and not self._wants_fractions  # who asks for less than 1 is none
+        if is_asic and reviewed < self.difficulty:
             last = self.last_share if self.last_share is not None else self.rules.start
             return max(reviewed, min(last / IDLE_DIVISOR, self.difficulty))
         return reviewed
@@ -166,6 +174,8 @@ class Pace:
         value = max(min(value, highest), lowest)
         if value >= 1 and round(value) > max(highest, lowest):
             return float(math.floor(value))
+        if value >= 1 and round(value) < lowest:
+            return float(math.ceil(value))
         return value
 
     def _exceeds_share_limit(self, now: float) -> bool:

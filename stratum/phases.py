@@ -47,3 +47,11 @@ TRANSITIONS: dict[tuple[Phase, Step], Phase] = {
     (Phase.MINING, Step.AUTHORISE): Phase.MINING,
     **{(phase, Step.CLOSE): Phase.CLOSED for phase in Phase},
 }
+
+
+class Want(Enum):
+    """Whether the session waits for work, and for which."""
+
+    NOTHING = 0
+    CURRENT = 1  # it has just become able to mine: any current job is new to it
+    FRESH = 2  # a job that nobody has seen: after a forced difficulty, a resume, a new extranonce1

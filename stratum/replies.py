@@ -82,6 +82,5 @@ def set_extranonce(extranonce1: bytes, extranonce2_size: int) -> bytes:
 
 
 def _ascii_json(value: object) -> bytes:
-    # msgspec writes UTF-8; firmware wants ASCII (a byte over 0x7e ends a job id for cgminer). Off the hot
-    # path.
+    # Off the hot path. msgspec writes UTF-8; firmware wants ASCII (cgminer ends a job id at a byte over 0x7e).
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode("ascii")

@@ -48,6 +48,7 @@ _OLD_SUGGESTION = re.compile(r"mining\.suggest_difficulty\(([0-9.]{1,20})\)", re
 def handle(session: "Session", line: bytes, now: float) -> None:
     """Take any line that is no well-formed submission.
     Raises ProtocolViolation where it must end the connection."""
+    session.has_spoken = True
     try:
         envelope = decode_envelope(line)
     except DecodeFailure as failure:
@@ -189,6 +190,7 @@ def _authorize(session: "Session", request_id: bytes, values: list[Any], now: fl
         return
     if user not in session.workers:
         session.workers[user] = worker
+        session.forget_aliases()
         session.report(Joined(worker, session.agent))
     _obey_password(session, values[1] if len(values) > 1 else None, worker, now)
     session.send(replies.accepted(request_id))

@@ -8,6 +8,7 @@ lines are written. A newer announcement takes over where an older one has not fi
 """
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Executor
@@ -17,7 +18,8 @@ import msgspec
 
 from stratum.connection import Connection
 from stratum.events import Event, SessionOwner
-from stratum.session import Session, SessionRules, Want
+from stratum.phases import Want
+from stratum.session import Session, SessionRules
 from stratum.work.coin import ProofOfWork
 from stratum.work.job import Job
 
@@ -149,7 +151,7 @@ class StratumServer:
     def admit(self, connection: Connection) -> bool:
         """Give a new connection its session, or refuse it by the limits."""
         now = self.now()
-        host = connection.host
+        host = connection.limited_as = limited_as(connection.host)
         limits = self._limits
         if self._is_draining or (limits.connections and len(self._connections) >= limits.connections):
             return False
@@ -159,7 +161,7 @@ class StratumServer:
         if not self._has_connect_token(host, now):
             return False
         self._per_host[host] = here + 1
-        connection.session = Session(connection.listener.rules, self._owner, host, now)
+        connection.session = Session(connection.listener.rules, self._owner, connection.host, now)
         self._connections[connection] = None
         return True
 
@@ -177,11 +179,11 @@ class StratumServer:
         if connection not in self._connections:
             return
         del self._connections[connection]
-        here = self._per_host[connection.host] - 1
+        here = self._per_host[connection.limited_as] - 1
         if here:
-            self._per_host[connection.host] = here
+            self._per_host[connection.limited_as] = here
         else:
-            del self._per_host[connection.host]
+            del self._per_host[connection.limited_as]
         waiting = self._waiting.get(connection.variant)
         if waiting is not None:
             waiting.pop(connection, None)
@@ -298,19 +300,26 @@ class StratumServer:
             self._loop.call_soon(self._fan_out)
 
     def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
         now = self.now()
         for connection in list(self._connections)[self._tick_slice :: TICK_SLICES]:
             connection.tick(now)
         self._tick_slice = (self._tick_slice + 1) % TICK_SLICES
         if self._tick_slice == 0:
             self._forget_tokens(now)
-        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
     def _forget_tokens(self, now: float) -> None:
         if len(self._connect_tokens) > 10_000:
             self._connect_tokens = {
                 host: entry for host, entry in self._connect_tokens.items() if now - entry[1] < 90
             }
+
+
+def limited_as(host: str) -> str:
+    """Whose connections count together: an IPv4 address, or an IPv6 /64, which one subscriber has whole."""
+    if ":" not in host:
+        return host
+    return str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
 
 
 def listening_socket(address: str, port: int) -> socket.socket:

@@ -12,8 +12,6 @@ stops at the submission: `pending_hash` holds the header, and nothing more is re
 keeps the order, and bounds the hashes in flight to one a connection.
 """
 
-from enum import Enum
-
 import msgspec
 
 from stratum import handover, replies, requests
@@ -34,7 +32,7 @@ from stratum.jobs import CREDITED_SECONDS, Offer, offer_of
 from stratum.limits import Budgets, Limit
 from stratum.messages import DecodeFailure, SubmitParams, decode_submit, echoed_id
 from stratum.pacing import Pace, PaceRules
-from stratum.phases import TRANSITIONS, Phase, Step
+from stratum.phases import TRANSITIONS, Phase, Step, Want
 from stratum.work.coin import ProofOfWork
 from stratum.work.job import Job
 from stratum.work.share import candidate, judge, prepare
@@ -44,22 +42,25 @@ MOST_OFFERS = 64
 # Judged over the last hundred: a machine with a bad chip stays far below, one that fakes hashes far above.
 SHARES_JUDGED = 100
 DENIED_CLOSE_SECONDS = 1.0
-KEEPALIVE_SECONDS = 30.0
+KEEPALIVE_SECONDS = 35.0  # above the 29 s after which new work comes while there is a node
+MOST_ALIASES = 64
 TLS_HANDSHAKE = b"\x16"  # the first byte of a ClientHello, whose length may hold no line end
 _FIRST_OWN_ID = 1000  # NerdQAxe reads replies and requests with small ids as answers to its set-up
 
-# A field that no honest firmware gets wrong costs a penalty; what luck, latency or a stale mask can cause
-# does not.
+# A field that no honest firmware gets wrong costs a penalty; what luck or latency can cause does not.
 _PENALISED = frozenset({RejectReason.BAD_EXTRANONCE2, RejectReason.BAD_NTIME, RejectReason.BAD_NONCE})
-_SUSPECT = frozenset({RejectReason.DUPLICATE, RejectReason.LOW_DIFFICULTY})
-
-
-class Want(Enum):
-    """Whether the session waits for work, and for which."""
-
-    NOTHING = 0
-    CURRENT = 1  # it has just become able to mine: any current job is new to it
-    FRESH = 2  # a job that nobody has seen: after a forced difficulty, a resume, a new extranonce1
+# What an honest machine meets now and then, and a broken or hostile one most of the time. Stale is not among
+# them: that is the network's doing.
+_SUSPECT = frozenset(
+    {
+        RejectReason.DUPLICATE,
+        RejectReason.LOW_DIFFICULTY,
+        RejectReason.NTIME_TOO_OLD,
+        RejectReason.NTIME_TOO_NEW,
+        RejectReason.BAD_VERSION_BITS,
+        RejectReason.UNAUTHORIZED,
+    }
+)
 
 
 class SessionRules(msgspec.Struct, frozen=True):
@@ -98,6 +99,7 @@ class Session:
     """The server's side of one Stratum V1 connection."""
 
     __slots__ = (
+        "_aliases",
         "_bad_shares",
         "_budgets",
         "_close_at",
@@ -108,10 +110,13 @@ class Session:
         "_next_own_id",
         "_out",
         "_partial_since",
+        "_pending_line",
         "accepted",
         "agent",
         "announced_at",
+        "book",
         "closed_for",
+        "has_spoken",
         "identity",
         "is_rolling",
         "lines",
@@ -126,6 +131,7 @@ class Session:
         "rules",
         "tip",
         "tip_sent_at",
+        "told_difficulty",
         "told_mask",
         "want",
         "wants_extranonce",
@@ -143,6 +149,7 @@ class Session:
         self.accepted = 0
         self.pace = Pace(rules.pace)
         self.owner = owner
+        self.book = owner.book
         self.lines = LineBuffer()
         self._out: list[bytes] = []
         self._events: list[Event] = []
@@ -152,6 +159,7 @@ class Session:
         self._budgets: Budgets | None = None
         self.requested_mask = 0
         self.told_mask = 0
+        self.told_difficulty: float | None = None
         self.is_rolling = False
         self.wants_extranonce = False
         self.resumed_names = False
@@ -164,6 +172,9 @@ class Session:
         self.announced_at = now
         self._partial_since: float | None = None
         self._handshake_done = False
+        self.has_spoken = False
+        self._aliases: dict[str, Worker | None] | None = None
+        self._pending_line = b""
         self._close_at: float | None = None
 
     # ------------------------------------------------------------------ in
@@ -203,6 +214,8 @@ class Session:
                     break
                 self._partial_since = None
                 self._on_line(line, now)
+                if self.pending_hash is not None:
+                    self._pending_line = line
             if not self._handshake_done and lines.pending.startswith(TLS_HANDSHAKE):
                 raise ProtocolViolation("tls")
         except ProtocolViolation as violation:
@@ -257,8 +270,8 @@ class Session:
         if isinstance(header, RejectReason):
             self._reject_share(request_id, header, params, offer, now)
             return
-        is_other_tip = job.tip != self.tip
-        is_late = is_other_tip and now - self.tip_sent_at <= self.rules.late_share_grace_seconds
+        is_other_tip = job.tip != self.book.tip
+        is_late = is_other_tip and self._is_within_grace(job, now)
         submission = Submission(
             request_id,
             params,
@@ -266,7 +279,7 @@ class Session:
             offer,
             extranonce1,
             header,
-            self.workers.get(params.user) or self._worker_of(params.user),
+            self.workers.get(params.user) or self._alias(params.user),
             is_other_tip and not is_late,
             is_late,
             now,
@@ -275,6 +288,15 @@ class Session:
             self.pending_hash = submission
         else:
             self._judge(submission, job.proof_of_work.hash(header), now)
+
+    def _is_within_grace(self, job: Job, now: float) -> bool:
+        """Whether a job of the tip just before this one still counts: the miner could not know better.
+
+        The grace runs from when this session was sent the new work; until then, from when the tip moved.
+        """
+        book = self.book
+        since = self.tip_sent_at if self.tip == book.tip else book.tip_changed_at
+        return job.tip == book.tip - 1 and now - since <= self.rules.late_share_grace_seconds
 
     def _judge(self, submission: Submission, pow_hash: bytes, now: float) -> None:
         offer, worker = submission.offer, submission.worker
@@ -332,7 +354,7 @@ class Session:
         if len(params.job_id) > LONGEST_JOB_ID:
             self.refuse(request_id, RejectReason.MALFORMED, now, penalty=True)
             return None
-        job = self.owner.find_job(params.job_id)
+        job = self.book.find(params.job_id)
         if job is None:
             if not self.workers:
                 self._refuse_early(request_id, RejectReason.UNAUTHORIZED, now)
@@ -340,26 +362,38 @@ class Session:
                 self._reject_share(request_id, RejectReason.JOB_NOT_FOUND, params, None, now)
         return job
 
-    def _worker_of(self, user: str) -> Worker | None:
-        """A name in another spelling of the same worker, an upper-case address say;
-        None where it is not here."""
+    def _alias(self, user: str) -> Worker | None:
+        """The worker behind another spelling of its name, an upper-case address say; None for a stranger.
+
+        Remembered, since firmware that spells it so once does so with every share.
+        """
         if not self.workers:
             return None
-        named = requests.worker_of(user, self.rules.parse_address)
-        return next((worker for worker in self.workers.values() if worker == named), None)
+        if self._aliases is None or len(self._aliases) >= MOST_ALIASES:
+            self._aliases = {}
+        if user not in self._aliases:
+            named = requests.worker_of(user, self.rules.parse_address)
+            known = (worker for worker in self.workers.values() if worker == named)
+            self._aliases[user] = next(known, None)
+        return self._aliases[user]
+
+    def forget_aliases(self) -> None:
+        """The names have changed: whose a spelling is has to be found out anew."""
+        self._aliases = None
 
     def _reject_share(
         self, request_id: bytes, reason: RejectReason, params: SubmitParams, offer: Offer | None, now: float
     ) -> None:
         self._out.append(replies.rejected(request_id, reason))
         work = offer.difficulty.work if offer is not None else 0
-        self._events.append(Refused(self.workers.get(params.user), reason, work, now))
+        worker = self.workers.get(params.user) or self._alias(params.user)
+        self._events.append(Refused(worker, reason, work, now))
         if reason in _PENALISED:
             self.spend(Limit.PENALTIES, now)
-        elif reason in _SUSPECT:
-            self._judge_quality()
         elif reason is RejectReason.UNAUTHORIZED and not self.workers:
             self.spend(Limit.EARLY_SUBMITS, now)
+        elif reason in _SUSPECT:
+            self._judge_quality()
 
     def _judge_quality(self) -> None:
         self._bad_shares += 1
@@ -372,6 +406,7 @@ class Session:
         self._judged_from = self.accepted
 
     def _refuse_early(self, request_id: bytes, reason: RejectReason, now: float) -> None:
+        self.has_spoken = True
         self._out.append(replies.rejected(request_id, reason))
         self._events.append(Refused(None, reason, 0, now))
         self.spend(Limit.EARLY_SUBMITS, now)
@@ -387,17 +422,23 @@ class Session:
         """Send a job: one difficulty at most, then the line; only to a session that `is_mining`.
 
         `forced` is an announcement made for sessions that waited for it. A changed tip or difficulty, the
-        first job and a forced one interrupt the miner (clean_jobs); a routine one does not.
+        first job and a forced one interrupt the miner (clean_jobs); a routine one does not. A job that the
+        session has already is not sent again: its difficulty stands, and firmware ignores a known id.
         """
-        known = self.pace.difficulty
-        is_first = not self.offers
+        if job.id in self.offers:
+            if self.want is Want.CURRENT:
+                self.want = Want.NOTHING
+            return
+        is_changed = not self.offers
         difficulty = self.pace.for_announcement(job.network_difficulty, now)
         mask = self.requested_mask & job.rolling_mask
         if self.is_rolling and mask != self.told_mask:
             self._tell_mask(mask)
-        is_changed = is_first or float(difficulty.value) != known
-        if is_changed:
+        value = float(difficulty.value)
+        if value != self.told_difficulty:
+            self.told_difficulty = value
             self._out.append(replies.set_difficulty(difficulty.wire))
+            is_changed = True
         if job.tip != self.tip:
             self.tip = job.tip
             self.tip_sent_at = now
@@ -458,7 +499,9 @@ class Session:
 
     def unread(self) -> bytes:
         """Bytes that came and are not yet answered; a submission whose hash is still awaited included."""
-        return self.lines.pending
+        if self.pending_hash is None:
+            return self.lines.pending
+        return self._pending_line + b"\n" + self.lines.pending
 
     @property
     def first_worker(self) -> Worker | None:
@@ -495,12 +538,9 @@ class Session:
         """Let the miner log one line."""
         self._out.append(replies.notification("client.show_message", [sanitise(text)]))
 
-    def reconnect(self, wait_seconds: int) -> None:
-        """Ask to come back to where it is connected to;
-        cgminer follows no other host, some firmware follows none."""
-        self._out.append(
-            replies.notification("client.reconnect", ["", 0, wait_seconds] if wait_seconds else [])
-        )
+    def reconnect(self) -> None:
+        """Ask to come back to where it is connected to: without a host, since cgminer follows no other."""
+        self._out.append(replies.notification("client.reconnect", []))
 
     def change_extranonce1(self, identity: Identity) -> bool:
         """Give the session another identity from its next job on;
@@ -563,17 +603,16 @@ class Session:
             return
         rules = self.rules
         age = now - self._connected_at
-        if self._close_at is not None and now >= self._close_at:
+        if self._close_at is not None and now >= self._close_at and not self.workers:
             self.close("authorize_denied")
         elif self._partial_since is not None and self.pending_hash is None and self._waits_too_long(now):
             self.close("line_timeout")
-        elif self.phase is Phase.CONNECTED and age >= rules.first_line_seconds and not self.agent:
+        elif self.phase is Phase.CONNECTED and age >= rules.first_line_seconds and not self.has_spoken:
             self.close("first_line_timeout")
         elif not self._handshake_done and age >= rules.handshake_seconds:
             self.close("handshake_timeout")
         elif self.is_mining and now - self.announced_at >= KEEPALIVE_SECONDS:
-            # No new work is to be had. cgminer hangs up after 90 s without a byte: ping, and hand out
-            # nothing old.
+            # No new work is to be had, and none that is old is handed out; cgminer hangs up after 90 s.
             self.announced_at = now
             self.ping()
 
@@ -595,6 +634,10 @@ class Session:
     def export(self) -> SessionExport:
         """All that a successor needs, by value; see `stratum.handover`."""
         return handover.export(self)
+
+    def export_for_resume(self) -> SessionExport:
+        """What the miner finds again on another connection."""
+        return handover.export_for_resume(self)
 
     @classmethod
     def restore(

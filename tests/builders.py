@@ -120,9 +120,6 @@ class FakeOwner:
         entry = self.parked.get(session_id)
         return self.parked.pop(session_id)[0] if entry is not None and entry[1] == peer else None
 
-    def find_job(self, job_id: str) -> Job | None:
-        return self.book.find(job_id)
-
     def recall_difficulty(self, key: tuple[str, str, str], now: float) -> float | None:
         return self.recalled.get(key)
 

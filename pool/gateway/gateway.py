@@ -23,7 +23,8 @@ from stratum.work.template import Template
 
 SESSION_ID_BYTES = 8
 # cgminer hangs up after 90 s without a line, and pools that it shares a rig with announce every 30 or 60.
-ANNOUNCEMENT_SECONDS = 30.0
+# The look whether it is time comes once a second.
+ANNOUNCEMENT_SECONDS = 28.0
 
 log = logging.getLogger("engineroom.gateway")
 
@@ -50,7 +51,7 @@ class Gateway:
         is_solo: bool,
     ) -> None:
         self._work = work
-        self._book = book
+        self.book = book
         self._extranonces = extranonces
         self._parking = Parking(extranonces)
         self._memory = DifficultyMemory()
@@ -76,9 +77,6 @@ class Gateway:
 
     def resume(self, session_id: str, peer: str, now: float) -> SessionExport | None:
         return self._parking.resume(session_id, peer, now)
-
-    def find_job(self, job_id: str) -> Job | None:
-        return self._book.find(job_id)
 
     def recall_difficulty(self, key: tuple[str, str, str], now: float) -> float | None:
         return self._memory.recall(key, now)
@@ -112,7 +110,7 @@ class Gateway:
             key = session.memory_key(session.first_worker)
             self._memory.remember(key, session.pace.difficulty, now)
         if session.identity is not None:
-            self._parking.park(session.export(), session.peer, now)
+            self._parking.park(session.export_for_resume(), session.peer, now)
         log.debug("closed %s: %s", session.peer, session.closed_for)
 
     # ------------------------------------------------------------------ told by the nodes
@@ -144,7 +142,7 @@ class Gateway:
             self._work.renew(now)
             self._on_new_work()
         self._work.forget_unused(cast("set[Variant]", used_variants), now)
-        self._book.expire(now)
+        self.book.expire(now)
         self._parking.expire(now)
 
 

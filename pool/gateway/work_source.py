@@ -145,7 +145,7 @@ class WorkSource:
             rolling_mask=rules.version_rolling_mask if proof_of_work.version_rolling else 0,
             proof_of_work=proof_of_work,
             chain=network.coin,
-            is_minimum_difficulty_chain=network.minimum_difficulty_blocks_by_time,
+            minimum_difficulty_blocks_by_time=network.minimum_difficulty_blocks_by_time,
         )
 
     def _ntime(self, template: Template, now: float) -> int:

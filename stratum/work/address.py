@@ -7,6 +7,8 @@ stall the pool. Errors are sentences for the person who typed the address.
     └── WrongNetwork      well-formed, but of another coin or network
 """
 
+import functools
+
 import msgspec
 
 from stratum.work.coin import COINS, Network
@@ -77,6 +79,7 @@ def _has_bech32_shape(text: str) -> bool:
     return any(text.lower().startswith(prefix + "1") for prefix in _networks_by_prefix())
 
 
+@functools.cache
 def _networks_by_prefix() -> dict[str, list[Network]]:
     found: dict[str, list[Network]] = {}
     for networks in COINS.values():

@@ -8,8 +8,8 @@ def assemble_block(header: bytes, coinbase: bytes, template: Template) -> bytes:
     """The block for `submitblock`; `coinbase` is the full non-witness transaction.
 
     The coinbase's witness is added where the template carries a commitment and nowhere else. After MWEB
-    activation the HogEx is last and the extension block follows behind a 01: litecoind answers `mweb-
-    missing` without it. Raises ValueError where the template's own transactions are no hex, which
+    activation the HogEx is last and the extension block follows behind a 01; without it litecoind answers
+    `mweb-missing`. Raises ValueError where the template's own transactions are no hex, which
     `parse_template` has excluded.
     """
     first = with_witness(coinbase) if template.witness_commitment is not None else coinbase

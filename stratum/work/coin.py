@@ -48,8 +48,6 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     bech32_prefix: str
     mweb_prefix: str | None
     minimum_difficulty_blocks_by_time: bool
-    block_interval_seconds: int
-    default_rpc_port: int
 
     @property
     def is_regtest(self) -> bool:
@@ -57,7 +55,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
         return self.chain == "regtest"
 
 
-def _bitcoin(name: str, chain: str, prefix: str, port: int) -> Network:
+def _bitcoin(name: str, chain: str, prefix: str) -> Network:
     is_main = chain == "main"
     rules = ("segwit", "signet") if chain == "signet" else ("segwit",)
     return Network(
@@ -72,12 +70,10 @@ def _bitcoin(name: str, chain: str, prefix: str, port: int) -> Network:
         bech32_prefix=prefix,
         mweb_prefix=None,
         minimum_difficulty_blocks_by_time=chain == "testnet4",
-        block_interval_seconds=600,
-        default_rpc_port=port,
     )
 
 
-def _litecoin(name: str, chain: str, prefix: str, port: int) -> Network:
+def _litecoin(name: str, chain: str, prefix: str) -> Network:
     is_main = chain == "main"
     return Network(
         coin="litecoin",
@@ -92,22 +88,20 @@ def _litecoin(name: str, chain: str, prefix: str, port: int) -> Network:
         bech32_prefix=prefix,
         mweb_prefix="ltcmweb" if is_main else "tmweb",
         minimum_difficulty_blocks_by_time=chain == "test",
-        block_interval_seconds=150,
-        default_rpc_port=port,
     )
 
 
 COINS: dict[str, dict[str, Network]] = {
     "bitcoin": {
-        "mainnet": _bitcoin("mainnet", "main", "bc", 8332),
-        "testnet4": _bitcoin("testnet4", "testnet4", "tb", 48332),
-        "signet": _bitcoin("signet", "signet", "tb", 38332),
-        "regtest": _bitcoin("regtest", "regtest", "bcrt", 18443),
+        "mainnet": _bitcoin("mainnet", "main", "bc"),
+        "testnet4": _bitcoin("testnet4", "testnet4", "tb"),
+        "signet": _bitcoin("signet", "signet", "tb"),
+        "regtest": _bitcoin("regtest", "regtest", "bcrt"),
     },
     "litecoin": {
-        "mainnet": _litecoin("mainnet", "main", "ltc", 9332),
-        "testnet": _litecoin("testnet", "test", "tltc", 19332),
-        "regtest": _litecoin("regtest", "regtest", "rltc", 19443),
+        "mainnet": _litecoin("mainnet", "main", "ltc"),
+        "testnet": _litecoin("testnet", "test", "tltc"),
+        "regtest": _litecoin("regtest", "regtest", "rltc"),
     },
 }
 

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 import msgspec
 
 from stratum.work.script import legacy_sigops, push_data, push_height
-from stratum.work.template import Template
+from stratum.work.template import LONGEST_FLAGS, Template
 from stratum.work.transaction import Output, read_compact_size, serialise_outputs
 
 MAXIMUM_SCRIPT_BYTES = 100  # consensus: 2 to 100
 _VERSION = (2).to_bytes(4, "little")
 _NULL_OUTPOINT = bytes(32) + b"\xff\xff\xff\xff"
-# BIP 54: a lock time of the height before, and a sequence that makes it count, so that no coinbase repeats
-# another.
+# BIP 54: a lock time of the height before, and a sequence that makes it count: no coinbase repeats another.
 _SEQUENCE = b"\xfe\xff\xff\xff"
 _WITNESS_BYTES = 2 + 34  # marker and flag; one item of 32 bytes
 _LONGEST_PLAIN_PUSH = 75
@@ -85,9 +84,10 @@ def build_coinbase(
 
 
 def longest_script_bytes(tag: bytes, uniqueness_bytes: int, extranonce_bytes: int) -> int:
-    """How long a script with this tag can ever get: at the greatest height, without flags of a template."""
+    """How long a script with this tag can ever get: at the greatest height, with the longest flags."""
     tag_push = len(push_data(tag)) if tag else 0
-    return len(push_height(_HIGHEST_HEIGHT)) + tag_push + 1 + uniqueness_bytes + extranonce_bytes
+    flags_push = len(push_data(bytes(LONGEST_FLAGS)))
+    return len(push_height(_HIGHEST_HEIGHT)) + flags_push + tag_push + 1 + uniqueness_bytes + extranonce_bytes
 
 
 def coinbase_cost(coinbase: Coinbase, extranonce_bytes: int, *, has_witness: bool) -> CoinbaseCost:

@@ -15,8 +15,7 @@ MAX_TARGET = 2**256 - 1
 SHA256D_DIFFICULTY_1 = 0xFFFF << 208
 SCRYPT_DIFFICULTY_1 = 0xFFFF << 224
 
-# Compact bits: one byte of length, three of mantissa, its highest bit a sign (Core's
-# arith_uint256::SetCompact).
+# Compact bits: one byte of length, three of mantissa, the highest bit a sign (arith_uint256::SetCompact).
 _SIGN_BIT = 0x00800000
 _MANTISSA = 0x007FFFFF
 

@@ -12,8 +12,7 @@ from stratum.work.coin import ProofOfWork
 from stratum.work.coinbase import Coinbase
 from stratum.work.template import Template
 
-# Core refuses a block more than two hours ahead of its clock; 200 s of that are left for clocks that
-# disagree.
+# Core refuses a block more than 7,200 s ahead of its clock; 200 of them are left for clocks that disagree.
 NTIME_AHEAD_SECONDS = 7000
 
 
@@ -42,8 +41,8 @@ class Job:
         "id",
         "keep_line",
         "latest_ntime_offset",
+        "minimum_difficulty_blocks_by_time",
         "minimum_ntime",
-        "moves_across_time_edge",
         "network_difficulty",
         "ntime",
         "offers",
@@ -67,7 +66,7 @@ class Job:
         rolling_mask: int,
         proof_of_work: ProofOfWork,
         chain: str,
-        is_minimum_difficulty_chain: bool = False,
+        minimum_difficulty_blocks_by_time: bool = False,
     ) -> None:
         self.id = job_id
         self.template = template
@@ -75,8 +74,7 @@ class Job:
         self.ntime = ntime
         self.proof_of_work = proof_of_work
         self.rolling_mask = rolling_mask & ~template.required_version_bits
-        # Cleared bits inside the mask are what makes OR, XOR and BIP 310's replace agree on the sixth
-        # parameter.
+        # With its bits inside the mask cleared, OR, XOR and BIP 310's replace read the sixth parameter alike.
         self.version = template.version & ~self.rolling_mask
         self.coinbase_prefix = coinbase.prefix
         self.coinbase_suffix = coinbase.suffix
@@ -90,10 +88,9 @@ class Job:
         self.minimum_ntime = template.minimum_time
         # now + offset is the latest ntime: the node's time is its template's, plus the time since it came
         self.latest_ntime_offset = template.current_time - received_at + NTIME_AHEAD_SECONDS
-        self.moves_across_time_edge = is_minimum_difficulty_chain
+        self.minimum_difficulty_blocks_by_time = minimum_difficulty_blocks_by_time
         self.claimed: set[bytes] = set()
-        # what sessions were promised of this job in the newest announcement, by (difficulty, mask); see
-        # stratum.jobs
+        # what sessions were promised in the newest announcement, by (difficulty, mask): see stratum.jobs
         self.offers: dict[tuple[float, int], object] = {}
         head = self._line_head()
         self.clean_line = head + b"true]}\n"

@@ -175,5 +175,6 @@ def candidate(
         user=user,
         account=account,
         worker=worker,
-        crosses_time_edge=job.moves_across_time_edge and header[68:72] != job.ntime.to_bytes(4, "little"),
+        crosses_time_edge=job.minimum_difficulty_blocks_by_time
+        and header[68:72] != job.ntime.to_bytes(4, "little"),
     )

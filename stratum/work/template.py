@@ -16,6 +16,9 @@ from stratum.work.transaction import is_hogex
 
 _COMMITMENT_SCRIPT = re.compile(r"6a24aa21a9ed[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
+# Beside the longest height, tag and extranonces 33 of the coinbase script's 100 bytes are left.
+LONGEST_FLAGS = 32
+_ANYONE_MAY_SIGN = "51"  # OP_TRUE, the challenge of a signet that needs no signature
 _U32 = 0xFFFFFFFF
 _MOST_SATS = 2**63 - 1
 
@@ -106,6 +109,7 @@ class _RawTemplate(msgspec.Struct, gc=False):
     weightlimit: int | None = None
     default_witness_commitment: str | None = None
     mweb: str | None = None
+    signet_challenge: str | None = None
 
 
 _decode = msgspec.json.Decoder(_RawTemplate).decode
@@ -128,6 +132,7 @@ def parse_template(
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise TemplateRefused(f"the node's template cannot be read: {error}") from error
     _check_rules(answer.rules, network)
+    _check_signet(answer, network)
     _check_ranges(answer)
     transactions = tuple(_transaction(raw, known or {}) for raw in answer.transactions)
     _check_mweb(answer)
@@ -150,8 +155,28 @@ def parse_template(
         weight_limit=answer.weightlimit,
         sigop_limit=answer.sigoplimit,
         size_limit=answer.sizelimit,
-        coinbase_flags=bytes.fromhex(_checked_hex(answer.coinbaseaux.get("flags", ""), "coinbaseaux.flags")),
+        coinbase_flags=_flags(answer),
     )
+
+
+def _flags(answer: _RawTemplate) -> bytes:
+    """What the node wants in the coinbase script (BIP 22); today's nodes want nothing."""
+    flags = bytes.fromhex(_checked_hex(answer.coinbaseaux.get("flags", ""), "coinbaseaux.flags"))
+    if len(flags) > LONGEST_FLAGS:
+        raise TemplateRefused(
+            f"the node wants {len(flags)} bytes of flags in the coinbase, {LONGEST_FLAGS} fit: "
+            "remove what sets them there"
+        )
+    return flags
+
+
+def _check_signet(answer: _RawTemplate, network: Network) -> None:
+    """BIP 325: a block needs its signers' signature, unless the challenge is one that anybody meets."""
+    if network.chain == "signet" and answer.signet_challenge != _ANYONE_MAY_SIGN:
+        raise TemplateRefused(
+            "blocks of this signet must carry its signers' signature, which a miner cannot give: "
+            f"mine a signet of your own with -signetchallenge={_ANYONE_MAY_SIGN}"
+        )
 
 
 def _check_rules(rules: list[str], network: Network) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stratum.work.hashing import sha256d
-
 _SEGWIT_FLAG = 0x01
 _MWEB_FLAG = 0x08
 
@@ -48,11 +46,6 @@ def serialise_outputs(outputs: Sequence[Output]) -> bytes:
 def is_hogex(raw: bytes) -> bool:
     """Whether this is litecoin's integrating transaction: flag 0x08 and nothing behind it (LIP 3)."""
     return raw[4:6] == bytes((0, _MWEB_FLAG))
-
-
-def hogex_id(raw: bytes) -> bytes:
-    """The id of a HogEx: its marker, its flag and the empty MWEB mark before the lock time are not hashed."""
-    return sha256d(raw[:4] + raw[6:-5] + raw[-4:])
 
 
 def with_witness(coinbase: bytes) -> bytes:

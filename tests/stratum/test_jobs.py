@@ -98,15 +98,18 @@ def test_a_job_replaced_long_before_the_tip_moved_goes_at_its_own_time(book: Job
     assert book.find("2") is not None
 
 
-def test_a_job_of_the_tip_before_last_goes_with_the_rest_of_the_old_ones(book: JobBook) -> None:
-    """Blocks a few seconds apart keep one another's stale jobs: the clock is the newest tip's."""
+def test_each_stale_job_lives_ten_minutes_from_the_end_of_its_own_tip(book: JobBook) -> None:
+    """Where blocks come every few minutes the next tip must not give old jobs another ten."""
     install(book, "1")
     book.new_tip(now=10.0)
     install(book, "2")
-    book.new_tip(now=20.0)
-    book.expire(now=20.0 + TEN_MINUTES)
+    book.new_tip(now=300.0)
+    book.expire(now=10.0 + TEN_MINUTES)
     assert len(book) == 2
-    book.expire(now=20.0 + TEN_MINUTES + 0.001)
+    book.expire(now=10.0 + TEN_MINUTES + 0.001)
+    assert book.find("1") is None
+    assert book.find("2") is not None
+    book.expire(now=300.0 + TEN_MINUTES + 0.001)
     assert len(book) == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from stratum.connection import Connection
 from stratum.events import Share
-from stratum.server import Listener, ServerLimits
+from stratum.server import Listener, ServerLimits, limited_as
 from tests.builders import SHA256D, USER, make_rules
 from tests.harness.lines import EASIEST, Client, running, submission
 
@@ -210,3 +210,16 @@ async def test_a_miner_that_hangs_up_behind_its_slow_shares_loses_none_of_them()
             while not any(note.startswith("closed") for note in run.owner.notes):
                 await asyncio.sleep(0.005)
         assert [type(event) for event in run.owner.events].count(Share) == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "counted_as"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_an_ipv6_subscriber_is_counted_by_the_network_that_is_all_his(host: str, counted_as: str) -> None:
+    assert limited_as(host) == counted_as

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stratum.session import Want
+from stratum.phases import Want
 from stratum.work.difficulty import target_from_difficulty
 from stratum.work.job import Job
 from tests.builders import (
@@ -551,9 +551,9 @@ def test_a_job_forgotten_by_the_session_but_not_by_the_gateway_is_still_tried_as
 def test_a_miner_is_pinged_when_there_is_no_work_to_be_had() -> None:
     peer = mining_peer()
     peer.announce(make_job())
-    peer.session.tick(29)
+    peer.session.tick(34)  # with a node there is new work every 29 s at the latest
     assert peer.received() == []
-    peer.session.tick(31)
+    peer.session.tick(36)
     [ping] = [json.loads(line) for line in peer.session.data_to_send().splitlines()]
     assert ping["method"] == "mining.ping"
     assert ping["id"] >= 1000
@@ -577,7 +577,7 @@ def test_messages_of_the_server_have_the_forms_that_firmware_knows() -> None:
     peer = mining_peer()
     peer.session.show_message("maintenance at noon\n\u202e")
     peer.session.request_version()
-    peer.session.reconnect(0)
+    peer.session.reconnect()
     show, version, reconnect = [json.loads(line) for line in peer.session.data_to_send().splitlines()]
     assert show["params"] == ["maintenance at noon"]
     assert version["method"] == "client.get_version"
@@ -657,3 +657,60 @@ def test_too_many_bad_shares_close_a_session_of_slow_hashes_too() -> None:
         assert pending is not None
         peer.session.hash_done(SHA256D.hash(pending.header), 1.0)
     assert peer.session.closed_for == "bad_shares"
+
+
+# ---------------------------------------------------------------------- names, spellings, deadlines
+
+
+def test_a_good_name_after_a_bad_one_keeps_the_connection() -> None:
+    """A proxy works through its list; the first entry may be mistyped."""
+    peer = Peer()
+    peer.call("mining.subscribe", "proxy/1")
+    assert peer.call("mining.authorize", "not-an-address.x", "x")["error"] is not None
+    assert peer.call("mining.authorize", USER, "x")["result"] is True
+    peer.session.tick(5.0)
+    assert not peer.is_closed
+
+
+def test_a_refused_share_in_another_spelling_is_its_workers() -> None:
+    peer = mining_peer()
+    job = make_job()
+    peer.announce(job)
+    peer.session.events_received()
+    shouted = f"{ADDRESS.upper()}.rig"
+    peer.submit(job, 1, user=shouted, ntime="00000000")
+    [refused] = peer.session.events_received()
+    assert refused.worker is not None  # type: ignore[union-attr]
+    assert refused.worker.account == ADDRESS  # type: ignore[union-attr]
+
+
+def test_a_name_that_is_added_later_is_found_in_another_spelling_too() -> None:
+    peer = mining_peer()
+    job = make_job()
+    peer.announce(job)
+    shouted = f"{ADDRESS.upper()}.second"
+    assert error_code(peer.submit(job, 1, user=shouted)) == 24
+    peer.call("mining.authorize", f"{ADDRESS}.second", "x")
+    assert error_code(peer.submit(job, 2, user=shouted)) != 24
+
+
+@pytest.mark.parametrize("fields", [{"ntime": "00000000"}, {"user": "nobody.here"}])
+def test_a_machine_whose_shares_are_all_refused_is_dropped_at_the_hundredth(fields: dict[str, str]) -> None:
+    peer = mining_peer()
+    job = make_job()
+    peer.announce(job)
+    for nonce in range(99):
+        peer.submit(job, nonce, **fields)
+    assert not peer.is_closed
+    peer.submit(job, 99, **fields)
+    assert peer.session.closed_for == "bad_shares"
+
+
+def test_a_first_line_of_any_kind_meets_the_first_deadline() -> None:
+    peer = Peer()
+    peer.now = 1.0
+    peer.call("mining.configure", ["version-rolling"], {})
+    peer.session.tick(16.0)
+    assert not peer.is_closed
+    peer.session.tick(31.0)
+    assert peer.session.closed_for == "handshake_timeout"

@@ -129,7 +129,7 @@ def test_where_the_bits_depend_on_the_time_ntime_stays_the_templates() -> None:
     job = source.current_job(POOL, 130.9)
     assert job is not None
     assert job.ntime == template.current_time
-    assert job.moves_across_time_edge
+    assert job.minimum_difficulty_blocks_by_time
 
 
 def test_work_is_renewed_when_it_is_old_and_a_node_is_there() -> None:

@@ -174,9 +174,15 @@ def test_without_a_tag_there_is_no_empty_push() -> None:
 
 
 def test_the_longest_script_by_hand() -> None:
-    # 5 of the greatest height (04ffffff7f), 1 + 12 of tag, 1 of push, 8 of uniqueness, 12 of extranonces
-    assert longest_script_bytes(b"/engineroom/", 8, 12) == 39
-    assert longest_script_bytes(b"", 8, 12) == 26
+    # 5 of the greatest height (04ffffff7f), 1 + 32 of a node's flags, 1 + 12 of tag, 1 of push, 8 of
+    # uniqueness, 12 of extranonces
+    assert longest_script_bytes(b"/engineroom/", 8, 12) == 72
+    assert longest_script_bytes(b"", 8, 12) == 59
+
+
+def test_the_longest_tag_of_the_settings_fits_beside_everything_else() -> None:
+    # 5 + 33 + (1 + 40) + 1 + 8 + 12
+    assert longest_script_bytes(b"x" * 40, 8, 12) == MAXIMUM_SCRIPT_BYTES == 100
 
 
 @given(height=st.integers(0, 2**31 - 1), tag=st.binary(max_size=90), extranonce_bytes=st.integers(4, 12))
@@ -191,7 +197,7 @@ def test_no_script_is_longer_than_the_longest(height: int, tag: bytes, extranonc
 
 
 def test_the_longest_script_is_reached_at_the_greatest_height() -> None:
-    coinbase = build(make_template(height=2**31 - 1), tag=b"/engineroom/")
+    coinbase = build(make_template(height=2**31 - 1, coinbase_flags=bytes(32)), tag=b"/engineroom/")
     assert len(worst_script(coinbase, 12)) == longest_script_bytes(b"/engineroom/", 8, 12)
 
 

@@ -168,9 +168,7 @@ def test_the_coinbase_flags_are_bytes() -> None:
 
 
 def test_a_member_that_nobody_here_knows_changes_nothing() -> None:
-    assert parse_template(answer(workid="17", signet_challenge="51"), SIGNET) == parse_template(
-        answer(), SIGNET
-    )
+    assert parse_template(answer(workid="17"), REGTEST) == parse_template(answer(), REGTEST)
 
 
 # ---------------------------------------------------------------------- rules (BIP 9)
@@ -193,7 +191,12 @@ def test_what_is_mandatory_on_one_coin_is_unknown_on_another() -> None:
 
 
 def test_signets_mandatory_rule_is_known() -> None:
-    assert "!signet" in parse_template(answer(rules=["!segwit", "!signet", "taproot"]), SIGNET).rules
+    assert (
+        "!signet"
+        in parse_template(
+            answer(rules=["!segwit", "!signet", "taproot"], signet_challenge="51"), SIGNET
+        ).rules
+    )
 
 
 # ---------------------------------------------------------------------- refused
@@ -384,7 +387,9 @@ def test_a_stricter_target_decides_on_regtest_where_it_is_trusted() -> None:
     "chain", [MAINNET, SIGNET, network("bitcoin", "testnet4"), network("litecoin", "mainnet")]
 )
 def test_a_stricter_target_is_never_trusted_elsewhere(chain: Network) -> None:
-    template = parse_template(answer(target=STRICTER), chain, trust_stricter_target=True)
+    template = parse_template(
+        answer(target=STRICTER, signet_challenge="51"), chain, trust_stricter_target=True
+    )
     assert template.network_target == int(REGTEST_TARGET, 16)
 
 
@@ -462,3 +467,20 @@ def test_an_unknown_transaction_beside_known_ones_is_parsed() -> None:
     assert parse_template(answer(transactions=[fresh]), REGTEST, known=known).transactions == (
         TemplateTransaction("c0ffee", bytes.fromhex("cd" * 32), 7, 1, 12),
     )
+
+
+# ---------------------------------------------------------------------- what would cost the block
+
+
+@pytest.mark.parametrize("challenge", [None, "", "5121" + "02" * 33 + "51ae"])
+def test_a_signet_whose_blocks_need_a_signature_is_not_mined(challenge: str | None) -> None:
+    """The last one is a multisignature of one key."""
+    changes = {} if challenge is None else {"signet_challenge": challenge}
+    with pytest.raises(TemplateRefused, match="-signetchallenge=51"):
+        parse_template(answer(**changes), SIGNET)
+
+
+def test_flags_that_leave_the_script_no_room_are_refused() -> None:
+    assert parse_template(answer(coinbaseaux={"flags": "00" * 32}), REGTEST).coinbase_flags == bytes(32)
+    with pytest.raises(TemplateRefused, match="33 bytes of flags"):
+        parse_template(answer(coinbaseaux={"flags": "00" * 33}), REGTEST)
