@@ -82,5 +82,5 @@ def set_extranonce(extranonce1: bytes, extranonce2_size: int) -> bytes:
 
 
 def _ascii_json(value: object) -> bytes:
-    # Off the hot path. msgspec writes UTF-8; firmware wants ASCII (cgminer ends a job id at a byte over 0x7e).
+    # Off the hot path. msgspec writes UTF-8; firmware wants ASCII (cgminer ends a job id at one over 0x7e).
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode("ascii")
