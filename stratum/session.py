@@ -443,7 +443,7 @@ class Session:
             self.tip = job.tip
             self.tip_sent_at = now
             is_changed = True
-        self._out.append(job.clean_line if is_changed or forced else job.keep_line)
+        self._out.append(job.line(is_clean=is_changed or forced))
         self.offers[job.id] = offer_of(job, difficulty, mask, now)
         self.announced_at = now
         self.want = Want.NOTHING

@@ -29,17 +29,17 @@ class Job:
     a cache of the job book's."""
 
     __slots__ = (
+        "_clean_line",
+        "_keep_line",
         "bits_bytes",
         "block_targets",
         "branch",
         "claimed",
-        "clean_line",
         "coinbase_prefix",
         "coinbase_suffix",
         "easiest_block_target",
         "header_start",
         "id",
-        "keep_line",
         "latest_ntime_offset",
         "minimum_difficulty_blocks_by_time",
         "minimum_ntime",
@@ -92,9 +92,18 @@ class Job:
         self.claimed: set[bytes] = set()
         # what sessions were promised in the newest announcement, by (difficulty, mask): see stratum.jobs
         self.offers: dict[tuple[float, int], object] = {}
-        head = self._line_head()
-        self.clean_line = head + b"true]}\n"
-        self.keep_line = head + b"false]}\n"
+        self._clean_line = b""
+        self._keep_line = b""
+
+    def line(self, *, is_clean: bool) -> bytes:
+        """The notify line, encoded once and shared by all sessions; few jobs ever need both kinds."""
+        if is_clean:
+            if not self._clean_line:
+                self._clean_line = self._line_head() + b"true]}\n"
+            return self._clean_line
+        if not self._keep_line:
+            self._keep_line = self._line_head() + b"false]}\n"
+        return self._keep_line
 
     def _line_head(self) -> bytes:
         branch = ",".join(f'"{sibling.hex()}"' for sibling in self.branch)

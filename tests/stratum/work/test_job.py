@@ -15,7 +15,7 @@ SIBLINGS = (bytes(range(32)), bytes(range(32, 64)))
 
 
 def params_of(job: Job) -> list[Any]:
-    line = json.loads(job.clean_line)
+    line = json.loads(job.line(is_clean=True))
     assert isinstance(line["params"], list)
     return line["params"]
 
@@ -24,7 +24,7 @@ def test_the_notify_line_has_nine_params_in_the_encodings_of_the_wire() -> None:
     template = make_template(merkle_branch=SIBLINGS)
     coinbase = make_coinbase(template)
     job = make_job(template, "a1b2", coinbase=coinbase)
-    line = json.loads(job.clean_line)
+    line = json.loads(job.line(is_clean=True))
     assert line == {
         "id": None,
         "method": "mining.notify",
@@ -45,14 +45,14 @@ def test_the_notify_line_has_nine_params_in_the_encodings_of_the_wire() -> None:
 
 def test_the_two_lines_differ_in_clean_jobs_alone() -> None:
     job = make_job()
-    clean, keep = json.loads(job.clean_line), json.loads(job.keep_line)
+    clean, keep = json.loads(job.line(is_clean=True)), json.loads(job.line(is_clean=False))
     assert (clean["params"][8], keep["params"][8]) == (True, False)
     assert clean["params"][:8] == keep["params"][:8]
 
 
 def test_a_line_is_ascii_ends_with_one_newline_and_holds_no_space() -> None:
     """cgminer splits at newlines and some firmware looks for `"id":null` literally."""
-    for line in (make_job().clean_line, make_job().keep_line):
+    for line in (make_job().line(is_clean=True), make_job().line(is_clean=False)):
         assert line.isascii()
         assert line.endswith(b"]}\n")
         assert line.count(b"\n") == 1
