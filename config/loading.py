@@ -1,9 +1,9 @@
 """[shell] YAML, secret files and environment → Settings, or every problem at once with its key and line.
 
-Reading goes in three steps, each of which runs as far as it can: the document (ruamel.yaml: YAML 1.2,
-duplicate keys refused), the shape (each section against its struct, field by field, since msgspec alone
-stops at the first error), and what fields have to do with each other. Relative paths are relative to the
-settings file's folder.
+Reading goes in three steps: the document (ruamel.yaml: YAML 1.2, duplicate keys refused), the shape (each
+section against its struct, field by field, since msgspec alone stops at the first error), and what needs more
+than one field or the world outside: secrets and rules. The last step is asked about whatever the second could
+use, so that one run tells everything. Relative paths are relative to the settings file's folder.
 """
 
 import os
@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
+from config.draft import Draft, known
 from config.problems import Problem, SettingsError
 from config.rules import cross_field_problems
-from config.schema import NodeSettings, Settings
+from config.schema import Settings
 from config.secret import Secret
 from config.shape import Shape
 
@@ -37,27 +37,24 @@ def load(
     """Read a settings file. Raises SettingsError that lists every problem found.
 
     `further` checks what this package cannot know (an address, a script's length); its problems are listed
-    with the others, each with its line, unless something else is wrong at the same key.
+    with the others, each with its line, unless something else is wrong at the same key. Where the file has a
+    value that cannot be used, reading it there raises config.draft.Unknown, which `load` catches.
     """
-    document = _document(path)
-    shape = Shape(document)
-    settings = shape.convert(Settings)
-    problems = shape.problems
-    if settings is not None:
-        lines = shape.line_of
-        settings = _with_paths(settings, path.parent)
-        settings, secret_problems = _with_secrets(
-            settings, environment if environment is not None else os.environ
-        )
-        found = secret_problems + cross_field_problems(settings)
-        told = {problem.key_path for problem in found}
-        found += [problem for problem in further(settings) if problem.key_path not in told]
-        problems = problems + [
-            Problem(problem.key_path, lines(problem.key_path), problem.message) for problem in found
-        ]
-    if problems or settings is None:
+    shape = Shape(_document(path))
+    draft = shape.convert(Settings)
+    found = _settle_paths(draft, path.parent)
+    found += _read_secrets(draft, environment if environment is not None else os.environ)
+    settings = draft.view()
+    found += cross_field_problems(settings)
+    told = {problem.key_path for problem in shape.problems + found}
+    more = known(lambda: further(settings)) or []
+    found += [problem for problem in more if problem.key_path not in told]
+    problems = shape.problems + [
+        Problem(problem.key_path, shape.line_of(problem.key_path), problem.message) for problem in found
+    ]
+    if problems:
         raise SettingsError(sorted(problems, key=lambda problem: problem.line or 0))
-    return settings
+    return draft.finished()
 
 
 # ---------------------------------------------------------------------- the document
@@ -142,53 +139,55 @@ def _first_line(text: str | None) -> str:
 # ---------------------------------------------------------------------- paths and secrets
 
 
-def _with_paths(settings: Settings, folder: Path) -> Settings:
-    def absolute(text: str | None) -> str | None:
-        return None if text is None else str((folder / Path(text).expanduser()).absolute())
+def _settle_paths(draft: Draft[Settings], folder: Path) -> list[Problem]:
+    problems = []
+    sections = [(draft, ("data_directory", "notify_socket"), "")]
+    sections += [(node, ("cookie_file", "password_file"), f"{key}.") for key, node in _nodes(draft)]
+    for section, names, prefix in sections:
+        for name in names:
+            text = section.values.get(name)
+            if text is None:
+                continue
+            try:
+                section.values[name] = str((folder / Path(text).expanduser()).absolute())
+            except RuntimeError:  # ~somebody
+                del section.values[name]
+                message = f"is {text!r}, and this machine does not know whose folder that is"
+                problems.append(Problem(prefix + name, None, message))
+    return problems
 
-    nodes = tuple(
-        msgspec.structs.replace(
-            node, cookie_file=absolute(node.cookie_file), password_file=absolute(node.password_file)
-        )
-        for node in settings.nodes
-    )
-    return msgspec.structs.replace(
-        settings,
-        data_directory=absolute(settings.data_directory),
-        notify_socket=absolute(settings.notify_socket),
-        nodes=nodes,
-    )
 
-
-def _with_secrets(settings: Settings, environment: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
-    problems: list[Problem] = []
-    nodes: list[NodeSettings] = []
-    for position, node in enumerate(settings.nodes):
-        password, problem = _password(node, environment, f"nodes.{position}")
-        nodes.append(msgspec.structs.replace(node, password=password))
+def _read_secrets(draft: Draft[Settings], environment: Mapping[str, str]) -> list[Problem]:
+    problems = []
+    for key, node in _nodes(draft):
+        node.values["password"], problem = _password(node, environment, key)
         problems += [problem] if problem is not None else []
-    return msgspec.structs.replace(settings, nodes=tuple(nodes)), problems
+    return problems
+
+
+def _nodes(draft: Draft[Settings]) -> list[tuple[str, Draft[Any]]]:
+    return [(f"nodes.{position}", node) for position, node in enumerate(draft.values.get("nodes", ()))]
 
 
 def _password(
-    node: NodeSettings, environment: Mapping[str, str], key: str
+    node: Draft[Any], environment: Mapping[str, str], key: str
 ) -> tuple[Secret | None, Problem | None]:
-    if node.password_environment is not None:
-        value = environment.get(node.password_environment)
+    variable, file = node.values.get("password_environment"), node.values.get("password_file")
+    if variable is not None:
+        value = environment.get(variable)
         if not value:
-            message = f"the environment variable {node.password_environment} is not set"
+            message = f"the environment variable {variable} is not set"
             return None, Problem(f"{key}.password_environment", None, message)
         return Secret(value), None
-    if node.password_file is None:
+    if file is None:
         return None, None
     try:
-        value = Path(node.password_file).read_text("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "it is not UTF-8 text"
-        if isinstance(error, OSError):
-            reason = (error.strerror or str(error)).lower()
-        message = f"cannot read {node.password_file}: {reason}"
-        return None, Problem(f"{key}.password_file", None, message)
+        value = Path(file).read_text("utf-8").strip("\r\n")
+    except UnicodeDecodeError:
+        return None, Problem(f"{key}.password_file", None, f"cannot read {file}: it is not UTF-8 text")
+    except (OSError, ValueError) as error:  # ValueError: a zero byte within the path
+        reason = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
+        return None, Problem(f"{key}.password_file", None, f"cannot read {file}: {reason}")
     if not value:
-        return None, Problem(f"{key}.password_file", None, f"{node.password_file} is empty")
+        return None, Problem(f"{key}.password_file", None, f"{file} is empty")
     return Secret(value), None

@@ -1,14 +1,14 @@
 """The commented reference file, generated from the schema's prose. It neither reads nor writes files."""
 
 import textwrap
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from config.schema import Settings
 from config.secret import Secret
-from config.shape import bounds_text
+from config.shape import bare_and_meta, bounds_text
 
 WIDTH = 100
 
@@ -52,8 +52,7 @@ def _section(struct: type[msgspec.Struct], path: str, indent: int) -> list[str]:
 
 
 def _field(field: Any, hint: Any, path: str, indent: int) -> list[str]:
-    meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
-    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    bare, meta = bare_and_meta(hint)
     pad = " " * indent
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
         return [*_prose(bare.__doc__ or "", pad), f"{pad}{field.name}:", *_section(bare, path, indent + 2)]

@@ -1,7 +1,14 @@
-"""What settings have to do with each other: rules that no single field can state. Pure; it reads nothing."""
+"""What settings have to do with each other: rules that no single field can state. Pure; it reads nothing.
+
+Each rule is a generator that reads what it judges, and no more: at a field that is unknown it ends, and the
+others go on (see config.draft).
+"""
 
 import ipaddress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
+from config.draft import as_far_as_known, known
 from config.problems import Problem
 from config.schema import PLACEHOLDER_ADDRESS, ListenerSettings, NodeSettings, Settings
 
@@ -9,90 +16,134 @@ NETWORKS = {
     "bitcoin": ("mainnet", "testnet4", "signet", "regtest"),
     "litecoin": ("mainnet", "testnet", "regtest"),
 }
+LONGEST_SOCKET_PATH_BYTES = 107  # Linux's sun_path has 108, and the last one is a zero
 
 
 def cross_field_problems(settings: Settings) -> list[Problem]:
     """Everything that contradicts something else; lines are added by the caller."""
-    problems = _chain(settings) + _payout(settings)
-    for position, node in enumerate(settings.nodes):
-        problems += _node(node, f"nodes.{position}")
-    problems += _twice([node.name for node in settings.nodes], "nodes", "name")
-    for position, listener in enumerate(settings.stratum.listeners):
-        problems += _listener(listener, f"stratum.listeners.{position}")
-    places = [
-        f"{_plain(entry.address)} port {entry.port}" for entry in settings.stratum.listeners if entry.port
-    ]
-    return problems + _twice(places, "stratum.listeners", "port")
+    return list(
+        as_far_as_known(
+            _network(settings),
+            _stricter_target(settings),
+            _socket_path(settings),
+            _payee(settings),
+            _placeholder(settings),
+            _nodes(settings),
+            _listeners(settings),
+        )
+    )
 
 
-def _chain(settings: Settings) -> list[Problem]:
-    problems = []
+def _network(settings: Settings) -> Iterator[Problem]:
     names = NETWORKS[settings.coin]
     if settings.network not in names:
         message = f"{settings.coin} has no {settings.network}; choose from {', '.join(names)}"
-        problems.append(Problem("network", None, message))
+        yield Problem("network", None, message)
+
+
+def _stricter_target(settings: Settings) -> Iterator[Problem]:
     if settings.trust_stricter_target and settings.network != "regtest":
         message = f"is for regtest alone: on {settings.network} the bits decide what a block is; remove it"
-        problems.append(Problem("trust_stricter_target", None, message))
-    return problems
+        yield Problem("trust_stricter_target", None, message)
 
 
-def _payout(settings: Settings) -> list[Problem]:
+def _socket_path(settings: Settings) -> Iterator[Problem]:
+    """The kernel refuses a longer path, and would do so only when the pool starts."""
+    key, path, remedy = "notify_socket", settings.notify_socket, "choose a shorter path"
+    if path is None:
+        key, path = "data_directory", f"{settings.data_directory}/notify.sock"
+        remedy = "choose a shorter path, or set notify_socket to one"
+    length = len(path.encode("utf-8", "surrogatepass"))
+    if length > LONGEST_SOCKET_PATH_BYTES:
+        message = (
+            f"puts the notify socket at a path of {length} bytes, and a socket's may have "
+            f"{LONGEST_SOCKET_PATH_BYTES}; {remedy}"
+        )
+        yield Problem(key, None, message)
+
+
+def _payee(settings: Settings) -> Iterator[Problem]:
     payout = settings.payout
     if payout.mode == "pool" and payout.address is None:
-        return [Problem("payout.address", None, "is missing: in pool mode it says who is paid for blocks")]
+        yield Problem("payout.address", None, "is missing: in pool mode it says who is paid for blocks")
     if payout.mode == "solo" and payout.address is not None:
         message = "has no effect in solo mode, where miners are paid at their own addresses; remove it"
-        return [Problem("payout.address", None, message)]
-    if payout.address == PLACEHOLDER_ADDRESS:
-        return [Problem("payout.address", None, "still holds the example's text; put in an address of yours")]
-    return []
+        yield Problem("payout.address", None, message)
 
 
-def _node(node: NodeSettings, key: str) -> list[Problem]:
+def _placeholder(settings: Settings) -> Iterator[Problem]:
+    payout = settings.payout
+    if payout.address == PLACEHOLDER_ADDRESS and known(lambda: payout.mode) != "solo":
+        yield Problem("payout.address", None, "still holds the example's text; put in an address of yours")
+
+
+def _nodes(settings: Settings) -> Iterator[Problem]:
+    for position, node in enumerate(settings.nodes):
+        yield from as_far_as_known(_way_in(node, f"nodes.{position}"))
+    yield from _twice(map(_name, settings.nodes), "nodes", "name")
+
+
+def _name(node: NodeSettings) -> str | None:
+    return known(lambda: node.name)
+
+
+def _way_in(node: NodeSettings, key: str) -> Iterator[Problem]:
     passwords = [node.password_file, node.password_environment]
     given = sum(password is not None for password in passwords)
     if node.cookie_file is not None:
-        if node.user is not None or given:
-            return [Problem(f"{key}.cookie_file", None, "is one way in, user and password another; keep one")]
-        return []
-    if node.user is None or given == 0:
+        if given or node.user is not None:
+            yield Problem(f"{key}.cookie_file", None, "is one way in, user and password another; keep one")
+    elif given == 0 or node.user is None:
         message = "needs a cookie_file, or user together with password_file or password_environment"
-        return [Problem(key, None, message)]
-    if given > 1:
-        message = "and password_environment are both given; keep one"
-        return [Problem(f"{key}.password_file", None, message)]
-    return []
+        yield Problem(key, None, message)
+    elif given > 1:
+        yield Problem(f"{key}.password_file", None, "and password_environment are both given; keep one")
 
 
-def _listener(listener: ListenerSettings, key: str) -> list[Problem]:
-    problems = []
+def _listeners(settings: Settings) -> Iterator[Problem]:
+    listeners = settings.stratum.listeners
+    for position, listener in enumerate(listeners):
+        key = f"stratum.listeners.{position}"
+        yield from as_far_as_known(_ip_address(listener, key), _difficulty(listener, key))
+    yield from _twice(map(_place, listeners), "stratum.listeners", "port")
+
+
+def _ip_address(listener: ListenerSettings, key: str) -> Iterator[Problem]:
     try:
         ipaddress.ip_address(listener.address)
     except ValueError:
         message = f"is {listener.address!r}; it must be an IPv4 or IPv6 address, for example 0.0.0.0 or ::"
-        problems.append(Problem(f"{key}.address", None, message))
+        yield Problem(f"{key}.address", None, message)
+
+
+def _difficulty(listener: ListenerSettings, key: str) -> Iterator[Problem]:
     difficulty = listener.difficulty
-    if not difficulty.minimum <= difficulty.start <= difficulty.maximum:
-        message = (
-            f"must go up: minimum {difficulty.minimum:g}, start {difficulty.start:g}, "
-            f"maximum {difficulty.maximum:g} do not"
-        )
-        problems.append(Problem(f"{key}.difficulty", None, message))
-    return problems
+    steps = {
+        "minimum": known(lambda: difficulty.minimum),
+        "start": known(lambda: difficulty.start),
+        "maximum": known(lambda: difficulty.maximum),
+    }
+    told = {name: value for name, value in steps.items() if value is not None}
+    if list(told.values()) != sorted(told.values()):
+        numbers = ", ".join(f"{name} {value:g}" for name, value in told.items())
+        yield Problem(f"{key}.difficulty", None, f"must go up: {numbers} do not")
 
 
-def _plain(address: str) -> str:
-    """One spelling of an IP address: ::1 and 0:0:0:0:0:0:0:1 are one place."""
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return address
+def _place(listener: ListenerSettings) -> str | None:
+    """Where it listens, in one spelling: ::1 and 0:0:0:0:0:0:0:1 are one place. None for any free port."""
+    port, address = known(lambda: listener.port), known(lambda: listener.address)
+    if not port or address is None:
+        return None
+    with suppress(ValueError):  # no IP address: another rule tells
+        address = str(ipaddress.ip_address(address))
+    return f"{address} port {port}"
 
 
-def _twice(names: list[str], key: str, what: str) -> list[Problem]:
-    return [
-        Problem(f"{key}.{position}.{what}", None, f"{name} is there twice; give each its own")
-        for position, name in enumerate(names)
-        if name in names[:position]
-    ]
+def _twice(names: Iterable[str | None], key: str, what: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for position, name in enumerate(names):
+        if name is None:
+            continue
+        if name in seen:
+            yield Problem(f"{key}.{position}.{what}", None, f"{name} is there twice; give each its own")
+        seen.add(name)

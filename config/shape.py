@@ -1,16 +1,19 @@
 """A YAML document against the structs of the schema: field by field, each error with its key and line.
 
 msgspec converts one value at a time here, because it would stop at the first error and an operator wants
-all of them.
+all of them. What does convert becomes a draft, whose other fields are unknown.
 """
 
 import difflib
 import math
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
+from config.draft import Draft, Unknown
 from config.problems import Problem
 from config.secret import Secret
 
@@ -27,8 +30,8 @@ class Shape:
         self._document = document
         self._lines: dict[str, int] = {"": 1}
 
-    def convert(self, struct: type[T]) -> T | None:
-        """The document as this struct; None where `problems` says why not."""
+    def convert(self, struct: type[T]) -> Draft[T]:
+        """The document as this struct, as far as it goes; `problems` says why it goes no further."""
         return self._section(self._document, struct, "")
 
     def line_of(self, key_path: str) -> int | None:
@@ -42,44 +45,48 @@ class Shape:
 
     # ------------------------------------------------------------------ sections
 
-    def _section(self, value: Any, struct: type[T], key_path: str) -> T | None:
+    def _section(self, value: Any, struct: type[T], key_path: str) -> Draft[T]:
         if value is None:  # a heading whose keys are all commented out
             value = {}
         if not isinstance(value, dict):
             self._problem(key_path, f"is a section: write its keys below it, not {_shown(value)}")
-            return None
-        before = len(self.problems)
+            return Draft(struct, {})
         hints = get_type_hints(struct, include_extras=True)
         fields = {field.name: field for field in msgspec.structs.fields(struct)}
-        converted: dict[str, Any] = {}
+        values = {name: field.default for name, field in fields.items() if not field.required}
         for key, child in value.items():
             child_path = f"{key_path}.{key}" if key_path else str(key)
             self._lines[child_path] = _line_of_key(value, key)
-            if key not in fields or hints[key] == Secret | None:
-                self._unknown(
-                    str(key), child_path, [name for name in fields if hints[name] != Secret | None], fields
-                )
-            else:
-                converted[key] = self._value(child, hints[key], child_path)
+            if key in fields and hints[key] != Secret | None:
+                values.pop(key, None)
+                with suppress(Unknown):
+                    values[key] = self._value(child, hints[key], child_path)
+                continue
+            names = [name for name in fields if hints[name] != Secret | None]
+            for meant in self._unknown(str(key), child_path, names, fields):
+                if meant not in value:
+                    values.pop(meant, None)
         for name, field in fields.items():
             if field.required and name not in value:
                 missing = f"{key_path}.{name}" if key_path else name
                 self._problem(missing, f"is missing: {_description(hints[name]) or 'it has no default'}")
-        return struct(**converted) if len(self.problems) == before else None
+        return Draft(struct, values)
 
-    def _unknown(self, key: str, key_path: str, names: list[str], fields: dict[str, Any]) -> None:
+    def _unknown(self, key: str, key_path: str, names: list[str], fields: dict[str, Any]) -> Sequence[str]:
+        """Tell of it; returns the names that may have been meant, whose defaults nobody wanted then."""
         if key in fields:
             self._problem(key_path, _INLINE_SECRET.format(name=key))
-            return
+            return (f"{key}_file", f"{key}_environment")
         near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}"
         self._problem(key_path, f"there is no such setting; {hint}")
+        return near
 
     # ------------------------------------------------------------------ values
 
     def _value(self, value: Any, hint: Any, key_path: str) -> Any:
-        meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
-        bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+        """The value converted. Raises Unknown where a problem had to be told instead."""
+        bare, meta = bare_and_meta(hint)
         if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
             return self._section(value, bare, key_path)
         if get_origin(bare) is tuple:
@@ -89,7 +96,7 @@ class Shape:
     def _list(self, value: Any, struct: type[msgspec.Struct], meta: Meta | None, key_path: str) -> Any:
         if not isinstance(value, list):
             self._problem(key_path, "is a list: begin each entry with `- `")
-            return None
+            raise Unknown(key_path)
         least = meta.min_length or 0 if meta is not None else 0
         most = meta.max_length if meta is not None and meta.max_length is not None else len(value)
         if not least <= len(value) <= most:
@@ -105,12 +112,12 @@ class Shape:
         plain = _plain(value)
         if isinstance(plain, float) and not math.isfinite(plain):
             self._problem(key_path, f"is {plain}, which is no number to work with")
-            return None
+            raise Unknown(key_path)
         try:
             return msgspec.convert(plain, _without_none(hint) if plain is not None else hint, strict=True)
         except msgspec.ValidationError as error:
             self._problem(key_path, _told(str(error), plain, hint))
-            return None
+            raise Unknown(key_path) from None
 
 
 # ---------------------------------------------------------------------- words
@@ -126,14 +133,13 @@ def _told(error: str, value: Any, hint: Any) -> str:
 
 def _without_none(hint: Any) -> Any:
     """`Annotated[str | None, bounds]` as `Annotated[str, bounds]`: a bound on a text must not meet None."""
-    meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
-    options = [option for option in get_args(get_args(hint)[0]) if option is not type(None)]
+    bare, meta = bare_and_meta(hint)
+    options = [option for option in get_args(bare) if option is not type(None)]
     return Annotated[options[0], meta] if meta is not None and len(options) == 1 else hint
 
 
 def _wanted(hint: Any) -> str:
-    meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
-    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    bare, meta = bare_and_meta(hint)
     options = get_args(bare)
     if options and all(isinstance(option, str) for option in options):
         return "one of " + ", ".join(options)
@@ -141,6 +147,14 @@ def _wanted(hint: Any) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     words = names.get(types[0], "something else")
     return words + bounds_text(meta)
+
+
+def bare_and_meta(hint: Any) -> tuple[Any, Meta | None]:
+    """A field's type without its annotations, and the one among them that has its bounds and its prose."""
+    if get_origin(hint) is not Annotated:
+        return hint, None
+    bare, *extras = get_args(hint)
+    return bare, next((extra for extra in extras if isinstance(extra, Meta)), None)
 
 
 def bounds_text(meta: Meta | None) -> str:
@@ -161,10 +175,9 @@ def bounds_text(meta: Meta | None) -> str:
 
 
 def _description(hint: Any) -> str | None:
-    meta = next((extra for extra in get_args(hint)[1:] if isinstance(extra, Meta)), None)
+    bare, meta = bare_and_meta(hint)
     if meta is not None:
         return meta.description
-    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     return (bare.__doc__ or "").strip().rstrip(".") or None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from payouts.plan import Plan, amounts
+from stratum.extranonce import EXTRANONCE1_BYTES
 from stratum.jobs import JobBook
 from stratum.work.coin import Network
 from stratum.work.coinbase import build_coinbase
@@ -19,7 +20,6 @@ from stratum.work.transaction import Output
 
 EPOCH_BYTES = 4
 SALT_BYTES = 4
-EXTRANONCE1_BYTES = 4
 
 
 class Variant(msgspec.Struct, frozen=True):

@@ -158,6 +158,20 @@ def test_without_a_notify_socket_there_is_no_path(write: Write) -> None:
     assert load(write(MINIMAL), {}).notify_socket is None
 
 
+@pytest.mark.parametrize("key", ["data_directory", "notify_socket"])
+def test_the_folder_of_somebody_unknown_is_told(write: Write, key: str) -> None:
+    assert only_problem_of(write(MINIMAL + f"{key}: ~no-such-user/pool\n")) == (
+        key,
+        9,
+        "is '~no-such-user/pool', and this machine does not know whose folder that is",
+    )
+
+
+def test_a_cookie_in_the_folder_of_somebody_unknown_is_one_problem(write: Write) -> None:
+    path = write(MINIMAL.replace("node/.cookie", "~no-such-user/.cookie"))
+    assert only_problem_of(path)[:2] == ("nodes.0.cookie_file", 8)
+
+
 # ---------------------------------------------------------------------- secrets
 
 
@@ -260,6 +274,30 @@ def test_a_password_file_that_holds_none_is_told(
     key, line, message = only_problem_of(write(WITH_PASSWORD + "    password_file: rpc.password\n"))
     assert (key, line) == ("nodes.0.password_file", 9)
     assert message.endswith(reason)
+
+
+def test_a_password_files_path_that_no_file_can_have_is_told(write: Write) -> None:
+    path = write(WITH_PASSWORD + '    password_file: "rpc\\0password"\n')
+    assert only_problem_of(path)[:2] == ("nodes.0.password_file", 9)
+
+
+def test_each_nodes_secret_is_looked_for_whatever_else_is_wrong(write: Write) -> None:
+    text = (
+        "coin: dogecoin\n"
+        + WITH_PASSWORD.partition("\n")[2].replace("name: local", "name: not a name")
+        + "    password_environment: RPC_PASSWORD\n"
+        + "  - name: second\n    uri: http://127.0.0.1:1\n    user: x\n    password_file: none\n"
+        + "  - 7\n"
+    )
+    assert [(problem.key_path, problem.line) for problem in problems_of(write(text))] == [
+        ("coin", 1),
+        ("nodes.0.name", 6),
+        ("nodes.0.password_environment", 9),
+        ("nodes.1.url", 10),  # missing
+        ("nodes.1.uri", 11),
+        ("nodes.1.password_file", 13),
+        ("nodes.2", 14),
+    ]
 
 
 # ---------------------------------------------------------------------- the file as a whole
@@ -619,6 +657,26 @@ def test_a_further_problem_at_a_key_that_is_told_already_is_left_out(write: Writ
     (problem,) = refused.value.problems
     assert problem.message.startswith("is missing")
     assert problem.line == 3  # of the section: the key itself is nowhere
+
+
+def test_a_further_problem_at_a_value_that_cannot_be_is_left_out(write: Write) -> None:
+    def further(_: Settings) -> list[Problem]:
+        return [Problem("coinbase.tag", None, "is nobody's name")]
+
+    with pytest.raises(SettingsError) as refused:
+        load(write(MINIMAL + "coinbase:\n  tag: 7\n"), {}, further)
+    (problem,) = refused.value.problems
+    assert problem.message.startswith("is 7; ")
+
+
+def test_a_further_check_that_needs_what_cannot_be_used_is_not_asked(write: Write) -> None:
+    def further(settings: Settings) -> list[Problem]:
+        return [Problem("coinbase.tag", None, f"{settings.coinbase.tag} is nobody's name")]
+
+    with pytest.raises(SettingsError) as refused:
+        load(write(MINIMAL + "coinbase:\n  tag: 7\n"), {}, further)
+    (problem,) = refused.value.problems
+    assert problem.message.startswith("is 7; ")
 
 
 def test_problems_are_printed_as_editors_understand_them(write: Write) -> None:

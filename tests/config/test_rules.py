@@ -1,12 +1,14 @@
 """What settings have to do with each other, each rule with a file that keeps it and one that breaks it."""
 
+import socket
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from config.loading import load
 from config.problems import Problem, SettingsError
-from config.rules import NETWORKS
+from config.rules import LONGEST_SOCKET_PATH_BYTES, NETWORKS
 from config.schema import PLACEHOLDER_ADDRESS, Settings
 from stratum.work.coin import COINS
 
@@ -258,6 +260,189 @@ def test_difficulties_that_do_not_go_up_are_refused(tmp_path: Path, difficulty: 
 def test_three_equal_difficulties_are_a_fixed_one(tmp_path: Path) -> None:
     more = listeners("difficulty: {start: 8, minimum: 8, maximum: 8}")
     assert loaded(tmp_path, text_of(more=more)).stratum.listeners[0].difficulty.start == 8
+
+
+# ---------------------------------------------------------------------- the notify socket's path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"notify_socket: /{'s' * 106}\n",
+        f"data_directory: /{'d' * 94}\n",  # and 12 of /notify.sock
+        f"data_directory: /{'d' * 300}\nnotify_socket: /run/notify.sock\n",
+    ],
+    ids=["socket", "directory", "socket elsewhere"],
+)
+def test_a_socket_path_of_107_bytes_fits(tmp_path: Path, text: str) -> None:
+    loaded(tmp_path, text_of(more=text))
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "length", "remedy"),
+    [
+        (f"notify_socket: /{'s' * 107}\n", "notify_socket", 108, "choose a shorter path"),
+        (f"notify_socket: /{'ü' * 54}\n", "notify_socket", 109, "choose a shorter path"),
+        (
+            f"data_directory: /{'d' * 95}\n",
+            "data_directory",
+            108,
+            "choose a shorter path, or set notify_socket to one",
+        ),
+    ],
+    ids=["socket", "two bytes a letter", "directory"],
+)
+def test_a_socket_path_that_the_kernel_would_refuse_is_told(
+    tmp_path: Path, text: str, key: str, length: int, remedy: str
+) -> None:
+    assert only_problem(tmp_path, text_of(more=text)) == (
+        key,
+        9,
+        f"puts the notify socket at a path of {length} bytes, and a socket's may have 107; {remedy}",
+    )
+
+
+def test_the_longest_path_that_is_let_through_can_be_bound() -> None:
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound,
+    ):
+        path = f"{folder}/".ljust(LONGEST_SOCKET_PATH_BYTES, "s")
+        bound.bind(path)
+        with pytest.raises(OSError, match="too long"):
+            bound.bind(path + "s")
+
+
+def test_a_relative_socket_path_is_measured_from_the_root(tmp_path: Path) -> None:
+    name = "s" * (107 - len(f"{tmp_path}/"))
+    loaded(tmp_path, text_of(more=f"notify_socket: {name}\n"))
+    assert only_problem(tmp_path, text_of(more=f"notify_socket: {name}s\n"))[:2] == ("notify_socket", 9)
+
+
+# ---------------------------------------------------------------------- all rules, and what they need
+
+
+def places(folder: Path, text: str) -> list[tuple[str, int | None]]:
+    return [(problem.key_path, problem.line) for problem in problems(folder, text)]
+
+
+def test_an_unknown_key_in_each_section_hides_no_rule(tmp_path: Path) -> None:
+    text = text_of(
+        coin="litecoin",
+        network="signet",
+        payout="  mode: pool\n  zzz: 1\n",
+        login="    zzz: 1\n",
+        more="zzz: 1\ntrust_stricter_target: true\n"
+        + listeners("address: x, zzz: 1, difficulty: {zzz: 1, start: 0.1}"),
+    )
+    assert places(tmp_path, text) == [
+        ("network", 2),
+        ("payout.address", 3),
+        ("payout.zzz", 5),
+        ("nodes.0", 7),
+        ("nodes.0.zzz", 9),
+        ("zzz", 10),
+        ("trust_stricter_target", 11),
+        ("stratum.listeners.0.zzz", 14),
+        ("stratum.listeners.0.difficulty.zzz", 14),
+        ("stratum.listeners.0.address", 14),
+        ("stratum.listeners.0.difficulty", 14),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"coin": "dogecoin", "network": "testnet4"}, "coin"),
+        ({"network": "mian", "more": "trust_stricter_target: true\n"}, "network"),
+        ({"network": "mainnet", "more": "trust_stricter_target: 1\n"}, "trust_stricter_target"),
+        ({"payout": "  mode: 1\n"}, "payout.mode"),
+        ({"payout": f"  mode: solo\n  address: [{PLACEHOLDER_ADDRESS}]\n"}, "payout.address"),
+        ({"payout": "  mode: pool\n  address: 7\n"}, "payout.address"),
+        ({"login": "    cookie_file: 7\n"}, "nodes.0.cookie_file"),
+        ({"login": USER + "    password_file: 7\n"}, "nodes.0.password_file"),
+        ({"login": "    user: 7\n" + PASSWORD_ENVIRONMENT}, "nodes.0.user"),
+        ({"more": listeners("address: 7")}, "stratum.listeners.0.address"),
+        ({"more": listeners("port: x", "port: 3333")}, "stratum.listeners.0.port"),
+        ({"more": listeners("difficulty: {start: x, maximum: 2}")}, "stratum.listeners.0.difficulty.start"),
+        ({"more": listeners("difficulty: 7")}, "stratum.listeners.0.difficulty"),
+        ({"more": f"data_directory: /{'d' * 95}\nnotify_socket: 7\n"}, "notify_socket"),
+        ({"more": "data_directory: 7\n"}, "data_directory"),
+    ],
+)
+def test_a_value_that_cannot_be_is_one_problem_and_no_rule_guesses_it(
+    tmp_path: Path, settings: dict[str, str], place: str
+) -> None:
+    assert only_problem(tmp_path, text_of(**settings))[0] == place
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"login": "    cookie_fil: .cookie\n"}, "nodes.0.cookie_fil"),
+        ({"login": USER + "    password_env: RPC_PASSWORD\n"}, "nodes.0.password_env"),
+        ({"login": USER + "    password: hunter2\n"}, "nodes.0.password"),
+        ({"login": "    usr: engineroom\n" + PASSWORD_ENVIRONMENT}, "nodes.0.usr"),
+        ({"payout": "  mode: pool\n  adress: bcrt1qx\n"}, "payout.adress"),
+        ({"more": listeners("port: 3333", "prot: 3334")}, "stratum.listeners.1.prot"),
+        ({"more": listeners("difficulty: {strat: 8, maximum: 9}")}, "stratum.listeners.0.difficulty.strat"),
+        ({"more": f"data_directory: /{'d' * 95}\nnotify_sockt: /run/x\n"}, "notify_sockt"),
+    ],
+)
+def test_a_mistyped_key_is_not_told_again_as_a_missing_one(
+    tmp_path: Path, settings: dict[str, str], place: str
+) -> None:
+    """The default that stands in its place is not what was written."""
+    assert only_problem(tmp_path, text_of(**settings))[0] == place
+
+
+def test_a_mistyped_key_beside_the_right_one_takes_nothing_from_it(tmp_path: Path) -> None:
+    more = listeners("difficulty: {start: 0.5, strat: 8}")
+    assert places(tmp_path, text_of(more=more)) == [
+        ("stratum.listeners.0.difficulty.strat", 11),
+        ("stratum.listeners.0.difficulty", 11),
+    ]
+
+
+def test_a_value_that_cannot_be_hides_no_rule_about_the_others(tmp_path: Path) -> None:
+    text = text_of(
+        payout=f"  mode: 7\n  address: {PLACEHOLDER_ADDRESS}\n",
+        login=COOKIE
+        + "  - 7\n"
+        + "  - name: not a name\n    url: http://127.0.0.1:18444\n    user: x\n"
+        + "  - name: local\n    url: 7\n"
+        + COOKIE,
+        more=listeners(
+            "address: x, port: x", "port: 1, difficulty: {start: x, minimum: 3, maximum: 2}", "port: 1"
+        ),
+    )
+    assert places(tmp_path, text) == [
+        ("payout.mode", 4),
+        ("payout.address", 5),
+        ("nodes.1", 10),
+        ("nodes.2.name", 11),
+        ("nodes.2", 11),
+        ("nodes.3.name", 14),
+        ("nodes.3.url", 15),
+        ("stratum.listeners.0.port", 19),
+        ("stratum.listeners.0.address", 19),
+        ("stratum.listeners.1.difficulty.start", 20),
+        ("stratum.listeners.1.difficulty", 20),
+        ("stratum.listeners.2.port", 21),
+    ]
+    told = {problem.key_path: problem.message for problem in problems(tmp_path, text)}
+    assert told["stratum.listeners.1.difficulty"] == "must go up: minimum 3, maximum 2 do not"
+
+
+def test_too_many_entries_are_looked_at_all_the_same(tmp_path: Path) -> None:
+    more = "".join(f"  - name: n{n}\n    url: http://127.0.0.1:1\n{COOKIE}" for n in range(7)) + (
+        "  - name: n0\n    url: http://127.0.0.1:1\n"
+    )
+    assert places(tmp_path, text_of(more=more)) == [
+        ("nodes", 5),
+        ("nodes.8", 30),
+        ("nodes.8.name", 30),
+    ]
 
 
 def test_all_rules_are_told_at_once(tmp_path: Path) -> None:

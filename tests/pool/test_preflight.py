@@ -97,19 +97,19 @@ def test_the_longest_tag_that_settings_allow_fits() -> None:
     assert offline_problems(settings_of(tag="x" * 40)) == []
 
 
-@pytest.mark.parametrize(("coin", "length"), [("bitcoin", 73), ("litecoin", 76)])
+@pytest.mark.parametrize(("coin", "length"), [("bitcoin", 40), ("litecoin", 44)])
 def test_a_tag_fits_up_to_the_last_byte(coin: str, length: int) -> None:
     """The schema allows 40 characters; the script's limit is kept whatever the schema will allow.
 
-    100 bytes less 5 of the greatest height, 1 of the tag's push, 1 + 8 + 12 of epoch, salt and extranonces
-    leave 73. Scrypt's extranonces have 4 bytes less, and a push of 76 takes one byte more: 76 are left.
+    100 bytes less 5 of the greatest height, 1 + 32 of the longest flags, 1 of the tag's push, 1 + 8 + 12 of
+    epoch, salt and extranonces leave 40. Scrypt's extranonces have 4 bytes less: 44 are left.
     """
     assert offline_problems(settings_of(coin, tag="x" * length)) == []
 
 
 @pytest.mark.parametrize(
     ("coin", "length", "over"),
-    [("bitcoin", 74, 1), ("bitcoin", 75, 2), ("bitcoin", 80, 8), ("litecoin", 77, 1)],
+    [("bitcoin", 41, 1), ("bitcoin", 75, 35), ("bitcoin", 76, 37), ("litecoin", 45, 1)],
 )
 def test_a_tag_that_makes_the_script_too_long_is_a_problem(coin: str, length: int, over: int) -> None:
     # from 76 characters on the push itself takes two bytes
@@ -122,21 +122,86 @@ def test_a_network_that_the_coin_has_not_is_left_to_the_other_rules() -> None:
     assert offline_problems(settings_of("litecoin", "signet", "anything")) == []
 
 
+def file_of(folder: Path, text: str) -> Path:
+    path = folder / "engineroom.yaml"
+    path.write_text(text)
+    return path
+
+
+def places(path: Path) -> list[tuple[str, int | None]]:
+    with pytest.raises(SettingsError) as refused:
+        load(path, {}, offline_problems)
+    return [(problem.key_path, problem.line) for problem in refused.value.problems]
+
+
+def test_an_unknown_key_hides_nothing_else_that_is_wrong(tmp_path: Path) -> None:
+    path = file_of(
+        tmp_path,
+        "coin: bitcoin\nnetwork: mainnet\ncolour: blue\npayout:\n  mode: pool\n"
+        f"  address: {REGTEST_ADDRESS}\n"
+        "nodes:\n  - name: local\n    url: http://127.0.0.1:8332\n    user: engineroom\n"
+        "    password_environment: RPC_PASSWORD\n"
+        "stratum:\n  listeners:\n    - address: nowhere\n",
+    )
+    with pytest.raises(SettingsError) as refused:
+        load(path, {}, offline_problems)
+    found = refused.value.problems
+    assert [(problem.key_path, problem.line) for problem in found] == [
+        ("colour", 3),
+        ("payout.address", 6),
+        ("nodes.0.password_environment", 11),
+        ("stratum.listeners.0.address", 14),
+    ]
+    starts = [
+        "there is no such setting; known here: ",
+        f"'{REGTEST_ADDRESS}' is an address of bitcoin regtest; this pool mines bitcoin mainnet",
+        "the environment variable RPC_PASSWORD is not set",
+        "is 'nowhere'; it must be an IPv4 or IPv6 address",
+    ]
+    assert all(problem.message.startswith(start) for problem, start in zip(found, starts, strict=True))
+
+
+WAY_IN = "nodes:\n  - name: local\n    url: http://127.0.0.1:8332\n    cookie_file: x\n"
+
+
+@pytest.mark.parametrize(
+    ("chain", "line"),
+    [
+        ("coin: dogecoin\nnetwork: mainnet\n", ("coin", 1)),
+        ("coin: bitcoin\nnetwork: mianet\n", ("network", 2)),
+        ("coin: litecoin\nnetwork: signet\n", ("network", 2)),
+    ],
+)
+def test_an_address_is_not_judged_on_a_network_that_is_unknown(
+    tmp_path: Path, chain: str, line: tuple[str, int]
+) -> None:
+    text = f"{chain}payout:\n  mode: pool\n  address: {REGTEST_ADDRESS}\n{WAY_IN}"
+    assert places(file_of(tmp_path, text)) == [line]
+
+
+def test_an_address_is_judged_beside_a_tag_that_cannot_be(tmp_path: Path) -> None:
+    text = (
+        f"coin: bitcoin\nnetwork: mainnet\npayout:\n  mode: pool\n  address: {REGTEST_ADDRESS}\n"
+        f"coinbase:\n  tag: 7\n{WAY_IN}"
+    )
+    assert places(file_of(tmp_path, text)) == [("payout.address", 5), ("coinbase.tag", 7)]
+
+
+def test_an_address_is_judged_beside_a_mode_that_cannot_be(tmp_path: Path) -> None:
+    text = f"coin: bitcoin\nnetwork: mainnet\npayout:\n  mode: pplns\n  address: {REGTEST_ADDRESS}\n{WAY_IN}"
+    assert places(file_of(tmp_path, text)) == [("payout.mode", 4), ("payout.address", 5)]
+
+
 def test_address_and_tag_are_told_together() -> None:
     found = offline_problems(settings_of(address="nobody", tag="x" * 74))
     assert [problem.key_path for problem in found] == ["payout.address", "coinbase.tag"]
 
 
 def test_the_problems_come_with_the_files_own(tmp_path: Path) -> None:
-    path = tmp_path / "engineroom.yaml"
-    path.write_text(
+    path = file_of(
+        tmp_path,
         "coin: bitcoin\nnetwork: mainnet\npayout:\n  mode: pool\n"
         f"  address: {REGTEST_ADDRESS}\n"
-        "nodes:\n  - name: local\n    url: http://127.0.0.1:8332\n"
+        "nodes:\n  - name: local\n    url: http://127.0.0.1:8332\n",
     )
-    with pytest.raises(SettingsError) as refused:
-        load(path, {}, offline_problems)
-    assert [(problem.key_path, problem.line) for problem in refused.value.problems] == [
-        ("payout.address", 5),
-        ("nodes.0", 7),
-    ]
+    assert places(path) == [("payout.address", 5), ("nodes.0", 7)]
