@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from stratum.errors import RejectReason
 from stratum.work.difficulty import (
     SCRYPT_DIFFICULTY_1,
     SHA256D_DIFFICULTY_1,
@@ -15,6 +16,8 @@ from stratum.work.difficulty import (
     target_from_difficulty,
     work_of_target,
 )
+from stratum.work.share import judge
+from tests.builders import make_job
 from tests.vectors import VECTORS
 
 DIFFICULTY = VECTORS["difficulty"]
@@ -31,6 +34,31 @@ def test_a_difficulty_has_the_vectors_target(vector: dict[str, object]) -> None:
     assert isinstance(difficulty, float)
     assert f"{target_from_difficulty(difficulty, SHA256D_DIFFICULTY_1):064x}" == vector["bdiff_target"]
     assert f"{target_from_difficulty(difficulty, SCRYPT_DIFFICULTY_1):064x}" == vector["scrypt_target"]
+
+
+@pytest.mark.parametrize("vector", DIFFICULTY["vectors"], ids=lambda v: v["label"])
+def test_a_hash_that_only_bfgminers_pdiff_allows_is_low(vector: dict[str, object]) -> None:
+    """BFGMiner takes whole difficulties as pdiff, 0.0015 % easier than bdiff: none of it is tolerated."""
+    difficulty = vector["difficulty"]
+    assert isinstance(difficulty, float)
+    target = target_from_difficulty(difficulty, SHA256D_DIFFICULTY_1)
+    pdiff_target = int(str(vector["pdiff_target"]), 16)
+    if pdiff_target == 2**256 - 1:
+        assert target <= pdiff_target  # so easy that both are everything
+        return
+    assert target < pdiff_target
+    job = make_job()
+    at_pdiff = pdiff_target.to_bytes(32, "little")
+    header = bytes(68) + job.ntime.to_bytes(4, "little") + bytes(8)
+    assert judge(job, target, header, at_pdiff, True, False, 0.0)[1] is RejectReason.LOW_DIFFICULTY
+    at_target = target.to_bytes(32, "little")
+    assert judge(job, target, header, at_target, True, False, 0.0)[1] is None
+
+
+def test_pdiff_one_is_bfgminers_not_ours() -> None:
+    pdiff_1 = int(DIFFICULTY["diff1_pdiff"], 16)
+    assert pdiff_1 == 2**224 - 1
+    assert difficulty_from_target(pdiff_1, SHA256D_DIFFICULTY_1) == 0.9999847412109375
 
 
 @pytest.mark.parametrize("vector", DIFFICULTY["hash_to_difficulty"], ids=lambda v: v["hash_display"][:20])
