@@ -5,7 +5,6 @@ Nothing else in the project knows all of these at once.
 """
 
 import asyncio
-import contextlib
 import functools
 import gc
 import logging
@@ -54,7 +53,7 @@ class Application:
         """Wire it; must be called on the loop. Raises CannotStart where the data directory cannot be had."""
         self._settings = settings
         self._loop = asyncio.get_running_loop()
-        self._directory = _data_directory(settings)
+        self._directory = Path(settings.data_directory)
         self._network = network(settings.coin, settings.network)
         self.tally = ShareTally()
         self.blocks = 0  # accepted since the start
@@ -82,9 +81,7 @@ class Application:
             else self._directory / "notify.sock",
             listener=self.gateway,
         )
-        self.submitter = Submitter(
-            self._directory, self.nodes, self, network=f"{settings.coin} {settings.network}"
-        )
+        self.submitter = self._submitter()
         self._hashers = ThreadPoolExecutor(HASH_THREADS, "hash")
         limits = ServerLimits(
             connections=settings.stratum.maximum_connections,
@@ -92,6 +89,17 @@ class Application:
         )
         self.server = StratumServer(self.gateway, limits, self._hashers)
         self.gateway.attach(self.submitter, self.server.announce)
+
+    def _submitter(self) -> Submitter:
+        """Where blocks go; it makes the data directory, and syncs it, before any block is found."""
+        settings = self._settings
+        try:
+            return Submitter(self._directory, self.nodes, self, network=f"{settings.coin} {settings.network}")
+        except OSError as error:
+            raise CannotStart(
+                f"cannot write in the data directory {self._directory}: {error.strerror or error}; "
+                "create it, or change data_directory in the settings"
+            ) from error
 
     # ------------------------------------------------------------------ life
 
@@ -205,22 +213,6 @@ def raise_file_limit(connections: int) -> None:
         wanted = hard
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _data_directory(settings: Settings) -> Path:
-    directory = Path(settings.data_directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            (directory / ".writable").unlink()
-        (directory / ".writable").touch()
-        (directory / ".writable").unlink()
-    except OSError as error:
-        raise CannotStart(
-            f"cannot write in the data directory {directory}: {error.strerror or error}; "
-            "create it, or change data_directory in the settings"
-        ) from error
-    return directory
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -61,8 +61,7 @@ def block_text(block: BlockLine) -> str:
 
 
 class Display:
-    """Shows snapshots while it is entered. Without a terminal it
-    prints each block and each tenth second once."""
+    """Shows snapshots while it is entered; without a terminal, each block and each tenth second once."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()

@@ -7,7 +7,9 @@ for 50 blocks).
 """
 
 import contextlib
+import fcntl
 import re
+from io import BufferedWriter
 from pathlib import Path
 
 import msgspec
@@ -20,8 +22,10 @@ except ImportError as error:  # an optional dependency, named where it is missed
     ) from error
 
 _CHECKED = re.compile(r"BlockChecked: block hash=([0-9a-f]{64}) state=([^,\s]+)")
+_ENGINE_ERROR = re.compile(r"\[error\] (.+)")
 _VALID = "Valid"
 MARKER = "not-closed"
+LOCK = ".lock"
 
 
 class CannotOpen(Exception):
@@ -47,7 +51,9 @@ class Kernel:
     """One open chain."""
 
     def __init__(self, directory: Path) -> None:
+        self._lock = _locked(directory)
         self._marker = directory / MARKER
+        self._error = ""
         self._connected: list[bytes] = []
         self._disconnected: list[bytes] = []
         self._states: dict[str, str] = {}
@@ -64,7 +70,6 @@ class Kernel:
 
     def _open(self, directory: Path) -> "pbk.ChainstateManager":
         try:
-            directory.mkdir(parents=True, exist_ok=True)
             options = pbk.ChainstateManagerOptions(self._context, str(directory), str(directory / "blocks"))
             was_killed = self._marker.exists()
             if was_killed:
@@ -75,15 +80,17 @@ class Kernel:
                 manager.import_blocks([])
         except (OSError, RuntimeError, pbk.KernelException) as error:
             self._opened.close()
-            raise CannotOpen(
-                f"cannot open the chain in {directory}: {error}; is another devnode running on it?"
-            ) from error
+            self._lock.close()
+            raise CannotOpen(f"cannot open the chain in {directory}: {self._error or error}") from error
         return manager
 
     def _on_log(self, line: str) -> None:
         checked = _CHECKED.search(line)
         if checked is not None:
             self._states[checked[1]] = checked[2]
+        error = _ENGINE_ERROR.search(line)
+        if error is not None:
+            self._error = error[1].strip()
 
     def active_blocks(self) -> list[bytes]:
         """The best chain's blocks, genesis first: to build what is kept beside the engine."""
@@ -159,3 +166,28 @@ class Kernel:
         """
         self._opened.close()
         self._marker.unlink(missing_ok=True)
+        self._lock.close()
+
+
+def _locked(directory: Path) -> BufferedWriter:
+    """A file of the directory with a lock on it, until it is closed or the process ends; makes the directory.
+
+    The engine's own lock would come too late: before it, an engine that finds the marker wipes the state.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / LOCK).open("wb")
+    except OSError as error:
+        raise CannotOpen(f"cannot use the data directory {directory}: {_why(error)}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if isinstance(error, BlockingIOError):
+            raise CannotOpen(f"{directory} is in use: is another devnode running on it?") from error
+        raise CannotOpen(f"cannot lock the data directory {directory}: {_why(error)}") from error
+    return file
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

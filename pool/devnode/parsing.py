@@ -1,8 +1,8 @@
 """Blocks and transactions from bytes, as far as the bookkeeping needs them. It validates nothing."""
 
-from hashlib import sha256
-
 import msgspec
+
+from stratum.work.hashing import sha256d
 
 Outpoint = tuple[bytes, int]  # transaction id in internal order, output number
 
@@ -85,7 +85,7 @@ def _transaction(reader: _Reader) -> Transaction:
     lock_time = reader.take(4)
     raw = reader.data[start : reader.position]
     stripped = version + body + lock_time
-    return Transaction(raw, _sha256d(stripped), _sha256d(raw), inputs, outputs, len(stripped))
+    return Transaction(raw, sha256d(stripped), sha256d(raw), inputs, outputs, len(stripped))
 
 
 def _input(reader: _Reader) -> Outpoint:
@@ -98,7 +98,3 @@ def _input(reader: _Reader) -> Outpoint:
 def _output(reader: _Reader) -> TransactionOutput:
     value = reader.number(8)
     return TransactionOutput(value, reader.take(reader.count()))
-
-
-def _sha256d(data: bytes) -> bytes:
-    return sha256(sha256(data).digest()).digest()

@@ -1,6 +1,7 @@
 """[shell] Starting and ending a devnode: options in, RPC and signals up, one line when it is ready."""
 
 import asyncio
+import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -74,8 +75,8 @@ async def run_devnode(options: DevnodeOptions, ready: Callable[[str], None]) -> 
 def _target(options: DevnodeOptions) -> int | None:
     if options.target_difficulty is None:
         return None
-    if options.target_difficulty <= 0:
-        raise CannotRun("the target difficulty must be above 0")
+    if not 0 < options.target_difficulty < math.inf:  # a NaN is not either
+        raise CannotRun(f"the target difficulty must be above 0 and finite, not {options.target_difficulty}")
     easiest = target_from_bits(REGTEST_BITS)
     return min(target_from_difficulty(options.target_difficulty, SHA256D_DIFFICULTY_1), easiest)
 

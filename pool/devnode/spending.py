@@ -5,6 +5,7 @@ from hashlib import new, sha256
 import coincurve
 import msgspec
 
+from stratum.work.hashing import sha256d
 from stratum.work.script import push_data
 from stratum.work.transaction import Output, compact_size, serialise_outputs
 
@@ -41,17 +42,17 @@ def spend(key: Key, coin: Spendable, outputs: list[Output]) -> bytes:
     body = serialise_outputs(outputs)
     preimage = (
         _VERSION
-        + _sha256d(outpoint)
-        + _sha256d(_SEQUENCE)
+        + sha256d(outpoint)
+        + sha256d(_SEQUENCE)
         + outpoint
         + push_data(b"\x76\xa9\x14" + key.public_hash + b"\x88\xac")
         + coin.value_sats.to_bytes(8, "little")
         + _SEQUENCE
-        + _sha256d(body[1:])  # BIP 143 hashes the outputs without their count
+        + sha256d(body[1:])  # BIP 143 hashes the outputs without their count
         + bytes(4)
         + _SIGHASH_ALL.to_bytes(4, "little")
     )
-    signature = key.sign(_sha256d(preimage)) + bytes((_SIGHASH_ALL,))
+    signature = key.sign(sha256d(preimage)) + bytes((_SIGHASH_ALL,))
     witness = b"".join(compact_size(len(item)) + item for item in (signature, key.public))
     return (
         _VERSION
@@ -65,7 +66,3 @@ def spend(key: Key, coin: Spendable, outputs: list[Output]) -> bytes:
         + witness
         + bytes(4)
     )
-
-
-def _sha256d(data: bytes) -> bytes:
-    return sha256(sha256(data).digest()).digest()

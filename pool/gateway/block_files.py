@@ -1,25 +1,39 @@
 """Found blocks on disk: a JSON file each, kept whatever becomes of the process. Blocking: use a thread.
 
-    pending/     no verdict yet: submitted again at each start
-    accepted/    a node has it; the verdicts are in the file
-    refused/     no node wants it
-    unreadable/  files that are not what they should be, set aside for a person to look at
+    pending/      no verdict yet: submitted again at each start
+    accepted/     on the best chain of a node; the verdicts are in the file
+    side-branch/  a node has it and works on another one: it pays only if a reorganisation makes it
+    refused/      no node wants it
+    unreadable/   files that are not what they should be, set aside for a person to look at
 
 A file is named by height and hash, appears whole (written beside its place, synced, renamed) and moves once.
 """
 
 import contextlib
+import enum
 import os
+import tempfile
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
 from pool.node.verdicts import SubmitVerdict
+from stratum.work.byteorder import displayed
+from stratum.work.hashing import sha256d
 
 SCHEMA = 1
 HEADER_BYTES = 80
+
+
+class Folder(enum.Enum):
+    """Where a file can be; the value is the folder's name."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    SIDE_BRANCH = "side-branch"
+    REFUSED = "refused"
+    UNREADABLE = "unreadable"
 
 
 class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,21 +81,32 @@ class BlockFiles:
     """The directory of found blocks. Every method may raise OSError."""
 
     def __init__(self, directory: Path) -> None:
+        """Make all folders for good, and try each, so that a start fails here and not at the first block."""
         self._blocks = directory / "blocks"
+        for folder in Folder:
+            path = self._made(folder)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        _sync_folder(self._blocks)
+        _sync_folder(directory)
+        for parent in directory.resolve().parents:
+            # Which of them are new is not known here. One that cannot be opened was not made by this user.
+            with contextlib.suppress(OSError):
+                _sync_folder(parent)
 
     def save(self, saved: SavedBlock) -> Path:
         """Write to pending/. When this returns, a power cut does not lose the block any more."""
-        return self._write("pending", saved)
+        return self._write(Folder.PENDING, saved)
 
-    def settle(self, saved: SavedBlock, *, is_accepted: bool) -> Path:
-        """Write to accepted/ or refused/, verdicts included, and only then take it from pending/."""
-        path = self._write("accepted" if is_accepted else "refused", saved)
+    def settle(self, saved: SavedBlock, folder: Folder) -> Path:
+        """Write to the folder of its outcome, verdicts included, and only then take it from pending/."""
+        path = self._write(folder, saved)
         with contextlib.suppress(FileNotFoundError):  # it could not be saved when it was found
-            (self._blocks / "pending" / saved.found.file_name).unlink()
+            (self._path(Folder.PENDING) / saved.found.file_name).unlink()
         return path
 
     def pending(self) -> Iterator[Path]:
-        yield from sorted((self._blocks / "pending").glob("*.json"))
+        yield from sorted(self._path(Folder.PENDING).glob("*.json"))
 
     def read(self, path: Path) -> SavedBlock:
         """Raises UnreadableBlock for a damaged file, NewerBlock for one that a newer version wrote."""
@@ -94,35 +119,40 @@ class BlockFiles:
             header = bytes.fromhex(saved.block[: 2 * HEADER_BYTES])
         except (msgspec.MsgspecError, ValueError) as error:
             raise UnreadableBlock(f"{path} is no saved block: {error}") from None
-        if sha256(sha256(header).digest()).digest()[::-1].hex() != saved.found.block_hash:
+        if displayed(sha256d(header)) != saved.found.block_hash:
             raise UnreadableBlock(f"{path} is damaged: its block is not the one that it names")
         return saved
 
     def set_aside(self, path: Path) -> Path:
-        target = self._folder("unreadable") / path.name
+        target = self._made(Folder.UNREADABLE) / path.name
         path.rename(target)
         return target
 
-    def _write(self, folder_name: str, saved: SavedBlock) -> Path:
-        folder = self._folder(folder_name)
-        path = folder / saved.found.file_name
+    def _write(self, folder: Folder, saved: SavedBlock) -> Path:
+        path = self._made(folder) / saved.found.file_name
         beside = path.with_suffix(".part")
         with beside.open("wb") as file:
             file.write(msgspec.json.encode(saved))
             file.flush()
             os.fsync(file.fileno())
         beside.rename(path)
-        _sync_folder(folder)
+        _sync_folder(path.parent)
         return path
 
-    def _folder(self, name: str) -> Path:
-        folder = self._blocks / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def _made(self, folder: Folder) -> Path:
+        """The folder; should somebody have taken it away since the start, it is made again."""
+        path = self._path(folder)
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            _sync_folder(path.parent)
+        return path
+
+    def _path(self, folder: Folder) -> Path:
+        return self._blocks / folder.value
 
 
 def _sync_folder(folder: Path) -> None:
-    """A rename is durable only when its folder is synced (fsync(2))."""
+    """A new name, of a file or of a folder, is durable only when the folder it stands in is (fsync(2))."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -5,35 +5,53 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pool.gateway.block_files import FoundBlock
-from pool.node.verdicts import SubmitVerdict
+from pool.node.verdicts import Judgement, SubmitVerdict
 
-LONE_REFUSAL_SECONDS = 600.0
-# One node refuses and another cannot be asked: the other is given this long, since the one that refuses may
-# only be behind (prev-blk-not-found).
+PATIENCE_SECONDS = 600.0
+# How long a node that could not be asked, or that may only be behind (prev-blk-not-found), is given to say
+# something better than what was said first.
 
 TIME_EDGE_REFUSALS = ("time-too-old", "time-too-new", "high-hash", "bad-diffbits")
 
 
 class Outcome(enum.Enum):
-    """What became of a candidate. NOT_COUNTED is a refusal that was to be expected (`crosses_time_edge`)."""
+    """What became of a candidate.
+
+    SIDE_BRANCH: a node has it and works on another one; it pays nothing unless a reorganisation makes it.
+    NOT_COUNTED: a refusal that was to be expected (`crosses_time_edge`).
+    """
 
     ACCEPTED = "accepted"
+    SIDE_BRANCH = "on a side branch"
     REFUSED = "refused"
     NOT_COUNTED = "refused, as a block over the time edge may be (not counted)"
 
 
-def is_settled(verdicts: Sequence[SubmitVerdict], elapsed_seconds: float) -> bool:
-    """One acceptance is enough: that node relays the block. Refusals are final when nobody is left to ask."""
-    if any(verdict.accepted for verdict in verdicts):
+def has_answer(verdicts: Sequence[SubmitVerdict]) -> bool:
+    """Whether any node has said something of the block."""
+    return any(verdict.judgement is not Judgement.SILENT for verdict in verdicts)
+
+
+def is_settled(verdicts: Sequence[SubmitVerdict], answered_seconds: float) -> bool:
+    """Whether to stop asking; `answered_seconds` have passed since the first answer.
+
+    One acceptance is enough: that node relays the block. Anything else is final when no node is left that may
+    say something better, or after PATIENCE_SECONDS. Silence alone never is.
+    """
+    judgements = {verdict.judgement for verdict in verdicts}
+    if Judgement.ACCEPTED in judgements:
         return True
-    refusals = sum(verdict.accepted is False for verdict in verdicts)
-    return refusals > 0 and (refusals == len(verdicts) or elapsed_seconds >= LONE_REFUSAL_SECONDS)
+    may_change = bool(judgements & {Judgement.NOT_YET, Judgement.SILENT})
+    return has_answer(verdicts) and (not may_change or answered_seconds >= PATIENCE_SECONDS)
 
 
 def outcome_of(found: FoundBlock, verdicts: Sequence[SubmitVerdict]) -> Outcome:
-    if any(verdict.accepted for verdict in verdicts):
+    judgements = {verdict.judgement for verdict in verdicts}
+    if Judgement.ACCEPTED in judgements:
         return Outcome.ACCEPTED
-    refusals = [verdict.text for verdict in verdicts if verdict.accepted is False]
+    if Judgement.SIDE_BRANCH in judgements:
+        return Outcome.SIDE_BRANCH
+    refusals = [verdict.text for verdict in verdicts if verdict.judgement is not Judgement.SILENT]
     is_expected = all(any(word in text for word in TIME_EDGE_REFUSALS) for text in refusals)
     return Outcome.NOT_COUNTED if found.crosses_time_edge and is_expected else Outcome.REFUSED
 

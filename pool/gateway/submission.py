@@ -17,10 +17,18 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from pool.gateway.block_files import BlockFiles, FoundBlock, NewerBlock, SavedBlock, UnreadableBlock
-from pool.gateway.outcome import Outcome, described, is_settled, outcome_of, told
+from pool.gateway.block_files import (
+    BlockFiles,
+    Folder,
+    FoundBlock,
+    NewerBlock,
+    SavedBlock,
+    UnreadableBlock,
+)
+from pool.gateway.outcome import Outcome, described, has_answer, is_settled, outcome_of, told
 from pool.node.verdicts import SubmitVerdict
 from stratum.work.block import assemble_block
+from stratum.work.byteorder import displayed
 from stratum.work.share import BlockCandidate
 
 logger = logging.getLogger("engineroom.blocks")
@@ -31,14 +39,27 @@ SUBMISSIONS_AT_ONCE = 8
 
 REMEMBERED_SECONDS = 3600.0
 REMEMBERED_CANDIDATES = 65_536
-# A header is handed over once. An hour is far beyond the ten minutes that a job lives; the number bounds
-# regtest.
+# A header is handed over once. An hour is far beyond the ten minutes that a job lives; on regtest it is the
+# number that keeps this small.
 
 FIRST_RETRY_SECONDS = 0.25
 LONGEST_RETRY_SECONDS = 30.0
 
 LAST_WRITE_SECONDS = 5.0
 # For a block that was found in the last moment of a drain: to be assembled and written, on a disk that works.
+
+FOLDERS = {
+    Outcome.ACCEPTED: Folder.ACCEPTED,
+    Outcome.SIDE_BRANCH: Folder.SIDE_BRANCH,
+    Outcome.REFUSED: Folder.REFUSED,
+    Outcome.NOT_COUNTED: Folder.REFUSED,
+}
+LOG_LEVELS = {
+    Outcome.ACCEPTED: logging.INFO,
+    Outcome.SIDE_BRANCH: logging.WARNING,
+    Outcome.REFUSED: logging.ERROR,
+    Outcome.NOT_COUNTED: logging.INFO,
+}
 
 T = TypeVar("T")
 
@@ -72,6 +93,7 @@ class Submitter:
         network: str,
         unix_now: Callable[[], float] = time.time,
     ) -> None:
+        """Raises OSError where found blocks could not be kept below the directory."""
         self._files = BlockFiles(directory)
         self._nodes = nodes
         self._listener = listener
@@ -92,7 +114,7 @@ class Submitter:
         now = asyncio.get_running_loop().time()
         if self._is_known(candidate.block_hash, now):
             return
-        self._start(self._submit_candidate(candidate, self._unix_now()), _displayed(candidate.block_hash))
+        self._start(self._submit_candidate(candidate, self._unix_now()), displayed(candidate.block_hash))
 
     async def resubmit_saved(self) -> None:
         """Start submitting what an earlier process left in pending/; returns when the files are read."""
@@ -178,12 +200,11 @@ class Submitter:
         loop = asyncio.get_running_loop()
         try:
             block_hex = await loop.run_in_executor(self._assembly_threads, _block_hex, candidate)
-        except (
-            Exception
-        ):  # a bug, and raised on; but what is needed to build the block by hand must not be lost
+        except Exception:
+            # A bug, and raised on; but what is needed to build the block by hand must not be lost.
             logger.critical(
                 "block %s cannot be assembled: job %s header %s coinbase %s",
-                _displayed(candidate.block_hash),
+                displayed(candidate.block_hash),
                 candidate.job_id,
                 candidate.header.hex(),
                 candidate.coinbase.hex(),
@@ -194,7 +215,7 @@ class Submitter:
     def _found_block(self, candidate: BlockCandidate, found_at: float) -> FoundBlock:
         return FoundBlock(
             network=self._network,
-            block_hash=_displayed(candidate.block_hash),
+            block_hash=displayed(candidate.block_hash),
             height=candidate.template.height,
             reward_sats=candidate.template.coinbase_value_sats,
             transactions=1 + len(candidate.template.transactions),
@@ -207,29 +228,33 @@ class Submitter:
         )
 
     async def _submit_until_settled(self, saved: SavedBlock, saving: asyncio.Task[None] | None) -> None:
-        started_at = asyncio.get_running_loop().time()
+        answered_at: float | None = None
         pause_seconds = FIRST_RETRY_SECONDS
         while True:
             async with self._slots:
                 verdicts = tuple(await self._nodes.submit_block(saved.block))
-            elapsed_seconds = asyncio.get_running_loop().time() - started_at
-            if is_settled(verdicts, elapsed_seconds):
+            # An outage does not count, however long: a node that comes back is behind, and says so at first.
+            now = asyncio.get_running_loop().time()
+            if not has_answer(verdicts):
+                answered_at = None
+            elif answered_at is None:
+                answered_at = now
+            if is_settled(verdicts, 0.0 if answered_at is None else now - answered_at):
                 break
             if pause_seconds == FIRST_RETRY_SECONDS:
                 logger.error("%s not decided yet, is sent again: %s", described(saved.found), told(verdicts))
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, LONGEST_RETRY_SECONDS)
-        self._settle(saved.found, verdicts)
+        outcome = outcome_of(saved.found, verdicts)
+        self._tell(saved.found, outcome, verdicts)
         if saving is not None:
             await asyncio.shield(saving)
-        await self._move(msgspec.structs.replace(saved, verdicts=verdicts))
+        await self._move(msgspec.structs.replace(saved, verdicts=verdicts), FOLDERS[outcome])
 
-    def _settle(self, found: FoundBlock, verdicts: Sequence[SubmitVerdict]) -> None:
-        outcome = outcome_of(found, verdicts)
+    def _tell(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
         if outcome is Outcome.ACCEPTED:
             self._nodes.fetch_now()
-        level = logging.ERROR if outcome is Outcome.REFUSED else logging.INFO
-        logger.log(level, "%s %s: %s", described(found), outcome.value, told(verdicts))
+        logger.log(LOG_LEVELS[outcome], "%s %s: %s", described(found), outcome.value, told(verdicts))
         self._listener.block_settled(found, outcome, verdicts)
 
     async def _save(self, saved: SavedBlock) -> None:
@@ -238,10 +263,9 @@ class Submitter:
         except OSError as error:
             logger.error("block %s is not saved (%s); its submission goes on", saved.found.block_hash, error)
 
-    async def _move(self, saved: SavedBlock) -> None:
-        is_accepted = any(verdict.accepted for verdict in saved.verdicts)
+    async def _move(self, saved: SavedBlock, folder: Folder) -> None:
         try:
-            await self._with_files(partial(self._files.settle, saved, is_accepted=is_accepted))
+            await self._with_files(partial(self._files.settle, saved, folder))
         except OSError as error:
             logger.error("block %s: its verdicts are not saved (%s)", saved.found.block_hash, error)
 
@@ -282,7 +306,3 @@ class Submitter:
 
 def _block_hex(candidate: BlockCandidate) -> str:
     return assemble_block(candidate.header, candidate.coinbase, candidate.template).hex()
-
-
-def _displayed(block_hash: bytes) -> str:
-    return block_hash[::-1].hex()

@@ -16,8 +16,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 BEHIND_SECONDS = 20.0
-# Blocks need up to some seconds to travel and to be checked; a node that is behind for longer has lost its
-# peers.
+# A block travels and is checked within some seconds. A node that is behind for longer has lost its peers.
 
 FAILING_SECONDS = 1.0
 # One lost question is no outage, and waiting costs nothing: the work at hand stays good until the next block,

@@ -8,19 +8,18 @@ and a template that was overtaken before anyone looked is never told of at all.
 import asyncio
 import logging
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
-
-import msgspec
 
 from pool.node.endpoint import NodeEndpoint
 from pool.node.health import Health, TroubleKind, assess, choose
 from pool.node.signals import NotifySocket
 from pool.node.templates import FetchedTemplate
-from pool.node.verdicts import SubmitVerdict, submit_to
+from pool.node.verdicts import Judgement, SubmitVerdict, submit_to
 from pool.node.watch import NodeWatch
+from stratum.work.byteorder import displayed
 from stratum.work.coin import Network
+from stratum.work.hashing import sha256d
 from stratum.work.template import Template
 
 logger = logging.getLogger("engineroom.node")
@@ -44,17 +43,6 @@ class NodesListener(Protocol):
 
     def nodes_back(self, node_name: str) -> None:
         """Said once, after `nodes_lost` and just before the next `new_template`."""
-
-
-class NodeStatus(msgspec.Struct, frozen=True):
-    """One node as the operator sees it. `reason` is empty when it is healthy; `height` is its tip's."""
-
-    name: str
-    healthy: bool
-    reason: str
-    height: int
-    round_trip_seconds: float | None
-    is_source: bool
 
 
 class Nodes:
@@ -124,8 +112,8 @@ class Nodes:
     async def submit_block(self, block_hex: str) -> list[SubmitVerdict]:
         """Send a block to all nodes at once: one verdict each, in the order of the settings.
 
-        Returns when all have answered, or shortly after one has accepted; who has not answered by then has a
-        verdict of None. Each node that accepts is asked for new work at once, without waiting for the others.
+        Returns when all have answered, or shortly after one has accepted; who has not answered by then is
+        silent. Each node that accepts is asked for new work at once, without waiting for the others.
         """
         block_hash_hex = _block_hash_hex(block_hex)
         tasks = [
@@ -136,31 +124,19 @@ class Nodes:
             task.add_done_callback(self._submissions.discard)
         await _all_or_one_accepted(tasks)
         return [
-            task.result() if task.done() else SubmitVerdict(watch.name, None, "has not answered yet")
+            task.result()
+            if task.done()
+            else SubmitVerdict(watch.name, Judgement.SILENT, "has not answered yet")
             for watch, task in zip(self._watches, tasks, strict=True)
         ]
-
-    def status(self) -> tuple[NodeStatus, ...]:
-        return tuple(self._status(watch) for watch in self._watches)
-
-    def _status(self, watch: NodeWatch) -> NodeStatus:
-        health = self._healths.get(watch.name)
-        trouble = health.trouble if health is not None else watch.observation().trouble
-        return NodeStatus(
-            name=watch.name,
-            healthy=health is not None and health.is_healthy,
-            reason="" if trouble is None else trouble.text,
-            height=watch.observation().blocks,
-            round_trip_seconds=watch.round_trip_seconds,
-            is_source=watch.name == self._source,
-        )
 
     async def _submit_to(self, watch: NodeWatch, block_hex: str, block_hash_hex: str) -> SubmitVerdict:
         verdict = await submit_to(
             watch.rpc, watch.name, block_hex, block_hash_hex, self._our_blocks.__contains__
         )
-        if verdict.accepted:
+        if verdict.judgement in (Judgement.ACCEPTED, Judgement.SIDE_BRANCH):
             self._remember_ours(block_hash_hex)
+        if verdict.judgement is Judgement.ACCEPTED:
             watch.hint()
         return verdict
 
@@ -227,15 +203,14 @@ async def _all_or_one_accepted(tasks: list[asyncio.Task[SubmitVerdict]]) -> None
     pending = set(tasks)
     while pending:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        if pending and any(task.result().accepted for task in done):
+        if pending and any(task.result().judgement is Judgement.ACCEPTED for task in done):
             await asyncio.wait(pending, timeout=STRAGGLER_SECONDS)
             return
 
 
 def _block_hash_hex(block_hex: str) -> str:
-    """The block's id as nodes write it: sha256d of the header on every coin, byte-reversed."""
-    header = bytes.fromhex(block_hex[:HEADER_HEX_DIGITS])
-    return sha256(sha256(header).digest()).digest()[::-1].hex()
+    """The block's id as nodes write it: sha256d of the header on every coin."""
+    return displayed(sha256d(bytes.fromhex(block_hex[:HEADER_HEX_DIGITS])))
 
 
 def _log_change(watch: NodeWatch, before: Health | None, after: Health) -> None:

@@ -26,8 +26,8 @@ QUESTION_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 
 MAXIMUM_REPLY_BYTES = 64 << 20
-# A template of 4,000,000 weight units is at most 8 MB of hex plus its keys; a verbose block about four times
-# that.
+# A template of 4,000,000 weight units is at most 8 MB of hex plus its keys; a verbose block takes about four
+# times as much as that.
 
 KEEPALIVE_SECONDS = 15.0
 # Below the 30 s of -rpcservertimeout, after which the node closes an idle connection: a question sent into a

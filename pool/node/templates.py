@@ -10,6 +10,7 @@ import asyncio
 import msgspec
 
 from pool.node.rpc import NodeRpc, NodeUnreachable, RpcError
+from stratum.work.byteorder import displayed
 from stratum.work.coin import Network
 from stratum.work.template import Template, parse_template
 
@@ -17,10 +18,10 @@ TEMPLATE_TIMEOUT_SECONDS = 30.0
 # A node builds a full template in tens of milliseconds, and waits for its main lock while it checks a block.
 
 ATTEMPTS_AT_A_MOVING_TIP = 3
-# On regtest blocks can come faster than answers. The last pair is then good enough: polling sees the next
-# tip.
+# On regtest blocks can come faster than answers. The last pair is then good enough, since polling goes on.
 
-IN_WARMUP, CLIENT_NOT_CONNECTED, CLIENT_IN_INITIAL_DOWNLOAD = -28, -9, -10  # rpc/protocol.h
+# rpc/protocol.h
+IN_WARMUP, CLIENT_NOT_CONNECTED, CLIENT_IN_INITIAL_DOWNLOAD = -28, -9, -10
 ADVICE = {
     IN_WARMUP: "it is starting; work comes when it is through",
     CLIENT_NOT_CONNECTED: "give it a peer (addnode=, or open its P2P port)",
@@ -52,7 +53,7 @@ class FetchedTemplate(msgspec.Struct, frozen=True):
 
     @property
     def tip_hex(self) -> str:
-        return self.template.previous_hash[::-1].hex()
+        return displayed(self.template.previous_hash)
 
 
 class WrongChain(Exception):
@@ -68,7 +69,8 @@ async def read_chain_info(rpc: NodeRpc, network: Network) -> ChainInfo:
             f"({network.chain!r}): correct its url, or the network"
         )
     try:
-        info.chainwork  # noqa: B018  (parsed here once, so that nobody later meets a node that sent no number)
+        # Parsed here once, so that nobody later meets a node that sent no number.
+        info.chainwork  # noqa: B018
     except ValueError:
         raise NodeUnreachable(
             f"getblockchaininfo gave the chainwork {info.chainwork_hex!r}, no hex number"

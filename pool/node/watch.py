@@ -33,8 +33,7 @@ CLOSEST_LOOKS_SECONDS = 0.01
 # A burst of hints (several signals of one block, a flood of datagrams) becomes one look.
 
 INFO_SECONDS = 5.0
-# How often the chain's state is read while the tip stays: for headers that run ahead, and the initial
-# download.
+# How often the chain's state is read while the tip stays: headers may run ahead, and downloads may end.
 
 TEMPLATE_RETRY_SECONDS = 1.0
 # After a refused template: four attempts a second would not make a node's peers come back sooner.
@@ -45,9 +44,8 @@ INSTANT_LONGPOLL_PAUSE_SECONDS = 10.0
 # A freshly started node answers every long-poll at once until its first new tip: 500 answers in two seconds.
 
 DEAD_LONGPOLL_SECONDS = 30.0
-# The node ends every long-poll at a new tip. One that is still pending so long after one is a dead
-# connection, and holds no worker thread any more; before that it is never given up, since the node would keep
-# its thread.
+# The node ends every long-poll at a new tip: one that is still pending so long after it is a dead connection,
+# and holds no worker thread. It is never given up earlier, for the node would keep that thread taken.
 
 
 class NodeWatch:
@@ -65,7 +63,6 @@ class NodeWatch:
         self.name = endpoint.name
         self.rpc = NodeRpc(endpoint)
         self.fetched: FetchedTemplate | None = None
-        self.round_trip_seconds: float | None = None
         self._network = network
         self._refresh_seconds = template_refresh_seconds
         self._trust_stricter_target = trust_stricter_target
@@ -150,11 +147,9 @@ class NodeWatch:
 
     async def _ask(self, now: float) -> None:
         if self._trouble is not None:
-            # Before a template is asked for, so that a wrong chain is called that, whatever its templates
-            # hold.
+            # Asked before a template, so that a wrong chain is called that, whatever its templates hold.
             self._info = await self._read_info(now)
         best_hash = await self.rpc.call("getbestblockhash", result=str)
-        self.round_trip_seconds = _now() - now
         if self._is_fetch_due(best_hash, now):
             if now < self._next_fetch_at:
                 return

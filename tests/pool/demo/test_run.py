@@ -7,8 +7,18 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import StringIO
 from pathlib import Path
 
+from rich.console import Console
+
+from config.loading import load
+from pool.app import Application
+from pool.demo.display import Display
+from pool.demo.run import Demo
+from pool.gateway.block_files import FoundBlock
+from pool.gateway.outcome import Outcome
+from pool.node.verdicts import Judgement, SubmitVerdict
 from tests.pool.miner.processes import all_ended, with_environment
 
 BLOCK_SECONDS = 60  # 4.3 million hashes on average: some seconds, with bad luck some more
@@ -46,6 +56,85 @@ async def test_it_finds_a_block_that_the_node_accepts_and_leaves_nothing_behind(
     assert re.search(r"^\d+ s: 2 miners, .*; blocks: 1$", text, re.MULTILINE)
     assert "Traceback" not in text
     assert os.listdir(tmp_path) == []
+
+
+async def test_a_folder_that_no_pool_can_run_in_is_one_line(tmp_path: Path) -> None:
+    directory = tmp_path / ("x" * 100)  # a Unix socket's path may have 107 bytes (unix(7))
+    directory.mkdir()
+    async with demo(directory, "--blocks", "1") as process:
+        output, _ = await asyncio.wait_for(process.communicate(), START_SECONDS)
+        await all_ended(with_environment("TMPDIR", str(directory)))
+    (line,) = output.decode().splitlines()
+    assert process.returncode == 1
+    assert line.startswith(f"engineroom: the pool cannot start in {directory}/")
+    assert "TMPDIR" in line
+    assert os.listdir(directory) == []
+
+
+SETTINGS = """\
+coin: bitcoin
+network: regtest
+data_directory: pool
+payout: {mode: solo}
+nodes:
+  - {name: devnode, url: "http://127.0.0.1:9", cookie_file: cookie}
+stratum:
+  listeners: [{address: 127.0.0.1, port: 0}]
+"""
+
+
+def found(height: int) -> FoundBlock:
+    return FoundBlock(
+        network="bitcoin regtest",
+        block_hash=f"{height:064x}",
+        height=height,
+        reward_sats=5_000_000_000,
+        transactions=1,
+        job_id="1",
+        user="u",
+        account="u",
+        worker="",
+        found_at=1_700_000_000.0,
+        crosses_time_edge=False,
+    )
+
+
+class Stage:
+    """A demo of a pool that does not run, to be told of blocks."""
+
+    def __init__(self, directory: Path, wanted: int) -> None:
+        (directory / "engineroom.yaml").write_text(SETTINGS)
+        self.stop = asyncio.Event()
+        self.application = Application(load(directory / "engineroom.yaml"))
+        self.paper = StringIO()
+        display = Display(Console(file=self.paper, width=80, force_terminal=False))
+        self.demo = Demo(self.application, display, self.stop, wanted)
+
+    def settle(self, height: int, outcome: Outcome, judgement: Judgement, text: str) -> None:
+        verdict = SubmitVerdict("devnode", judgement, text)
+        self.application.block_settled(found(height), outcome, [verdict])
+
+
+async def test_only_accepted_blocks_are_counted_and_a_side_branch_does_not_fail_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, wanted=2)
+    stage.settle(105, Outcome.ACCEPTED, Judgement.ACCEPTED, "accepted")
+    stage.settle(105, Outcome.SIDE_BRANCH, Judgement.SIDE_BRANCH, "inconclusive: on a side branch")
+    assert len(stage.demo.snapshot().blocks) == 1
+    assert not stage.stop.is_set()
+    assert f"block 105 {105:064x} on a side branch: node devnode: inconclusive" in stage.paper.getvalue()
+    stage.settle(106, Outcome.ACCEPTED, Judgement.ACCEPTED, "accepted")
+    assert stage.stop.is_set()
+    assert stage.demo.conclude() == 0
+    assert "; blocks: 2\n" in stage.paper.getvalue()
+
+
+async def test_a_refused_block_fails_it_and_says_why(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, wanted=1)
+    stage.settle(105, Outcome.REFUSED, Judgement.REFUSED, "bad-cb-amount")
+    assert not stage.stop.is_set()
+    stage.settle(105, Outcome.ACCEPTED, Judgement.ACCEPTED, "accepted")
+    assert stage.demo.conclude() == 1
+    assert f"block 105 {105:064x} refused: node devnode: bad-cb-amount" in stage.paper.getvalue()
 
 
 async def test_ctrl_c_ends_it_with_0_and_leaves_nothing_behind(tmp_path: Path) -> None:

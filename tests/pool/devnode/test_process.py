@@ -215,7 +215,23 @@ async def test_a_data_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "node").write_text("")
     [port] = free_ports(1)
     ended = await engineroom("devnode", "--datadir", tmp_path / "node", "--rpc-port", str(port))
-    assert_one_line(ended, str(tmp_path / "node"), code=1)
+    assert_one_line(ended, str(tmp_path / "node"), "exists", code=1)
+    assert "another devnode" not in ended.err
+
+
+async def test_a_data_directory_that_cannot_be_made_is_told_with_its_reason() -> None:
+    [port] = free_ports(1)
+    ended = await engineroom("devnode", "--datadir", "/proc/x", "--rpc-port", str(port))
+    assert_one_line(ended, "/proc/x", "no such file or directory", code=1)
+    assert "another devnode" not in ended.err
+
+
+async def test_a_chain_that_the_engine_cannot_open_is_told_with_the_engines_reason(tmp_path: Path) -> None:
+    (tmp_path / "blocks").write_text("a file where a folder should be")
+    [port] = free_ports(1)
+    ended = await engineroom("devnode", "--datadir", tmp_path, "--rpc-port", str(port))
+    assert_one_line(ended, str(tmp_path / "blocks"), "Not a directory", code=1)
+    assert "another devnode" not in ended.err
 
 
 async def test_a_zmq_address_in_use_is_named(tmp_path: Path) -> None:
@@ -228,6 +244,7 @@ async def test_a_zmq_address_in_use_is_named(tmp_path: Path) -> None:
     assert_one_line(ended, address, "in use", "choose another address", code=1)
 
 
-async def test_a_target_difficulty_that_is_none_is_refused(tmp_path: Path) -> None:
-    ended = await engineroom("devnode", "--datadir", tmp_path, "--target-difficulty", "0")
-    assert_one_line(ended, "target difficulty must be above 0", code=1)
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "inf"])
+async def test_a_target_difficulty_that_is_none_is_refused(tmp_path: Path, number: str) -> None:
+    ended = await engineroom("devnode", "--datadir", tmp_path, f"--target-difficulty={number}")
+    assert_one_line(ended, "target difficulty must be above 0", str(float(number)), code=1)

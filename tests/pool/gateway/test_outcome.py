@@ -4,12 +4,14 @@ import pytest
 
 from pool.gateway.block_files import FoundBlock
 from pool.gateway.outcome import Outcome, described, is_settled, outcome_of
-from pool.node.verdicts import SubmitVerdict
+from pool.node.verdicts import Judgement, SubmitVerdict
 
-YES, NO, SILENT = (
-    SubmitVerdict("a", True, "accepted"),
-    SubmitVerdict("b", False, "prev-blk-not-found"),
-    SubmitVerdict("c", None, "cannot connect"),
+YES, SIDE, NO, NOT_YET, SILENT = (
+    SubmitVerdict("a", Judgement.ACCEPTED, "accepted"),
+    SubmitVerdict("b", Judgement.SIDE_BRANCH, "inconclusive: on a side branch"),
+    SubmitVerdict("c", Judgement.REFUSED, "bad-cb-amount"),
+    SubmitVerdict("d", Judgement.NOT_YET, "prev-blk-not-found"),
+    SubmitVerdict("e", Judgement.SILENT, "cannot connect"),
 )
 
 
@@ -30,23 +32,31 @@ def found(*, crosses_time_edge: bool = False, user: str = "alice.rig") -> FoundB
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "elapsed_seconds", "expected"),
+    ("verdicts", "answered_seconds", "expected"),
     [
         ((YES,), 0, True),
         ((NO,), 0, True),
+        ((SIDE,), 0, True),
         ((SILENT,), 0, False),
         ((SILENT,), 1e9, False),  # nobody has said a word: never given up
+        ((NOT_YET,), 599, False),  # the only node is behind, perhaps for the moment
+        ((NOT_YET,), 600, True),
         ((YES, SILENT), 0, True),
         ((YES, NO), 0, True),
-        ((NO, SILENT), 599, False),  # the one that refuses may only be behind
+        ((YES, NOT_YET), 0, True),
+        ((NO, SILENT), 599, False),  # the other one may think otherwise
         ((NO, SILENT), 600, True),
+        ((NO, NOT_YET), 599, False),
+        ((SIDE, SILENT), 599, False),  # the other one may have it on its best chain
+        ((SIDE, SILENT), 600, True),
         ((NO, NO), 0, True),
+        ((SIDE, NO), 0, True),
     ],
 )
 def test_when_verdicts_are_final(
-    verdicts: tuple[SubmitVerdict, ...], elapsed_seconds: float, expected: bool
+    verdicts: tuple[SubmitVerdict, ...], answered_seconds: float, expected: bool
 ) -> None:
-    assert is_settled(verdicts, elapsed_seconds) is expected
+    assert is_settled(verdicts, answered_seconds) is expected
 
 
 @pytest.mark.parametrize(
@@ -63,12 +73,22 @@ def test_when_verdicts_are_final(
 def test_refusals_over_the_time_edge_are_not_counted(
     crosses_time_edge: bool, texts: list[str], expected: Outcome
 ) -> None:
-    verdicts = [SubmitVerdict("a", False, text) for text in texts]
+    verdicts = [SubmitVerdict("a", Judgement.REFUSED, text) for text in texts]
     assert outcome_of(found(crosses_time_edge=crosses_time_edge), verdicts) is expected
 
 
 def test_one_acceptance_outweighs_refusals() -> None:
-    assert outcome_of(found(), [NO, YES, SILENT]) is Outcome.ACCEPTED
+    assert outcome_of(found(), [NO, YES, SIDE, SILENT]) is Outcome.ACCEPTED
+
+
+def test_a_block_that_nodes_have_on_a_side_branch_only_is_neither_accepted_nor_refused() -> None:
+    assert outcome_of(found(), [NO, SIDE, SILENT]) is Outcome.SIDE_BRANCH
+    assert outcome_of(found(crosses_time_edge=True), [SIDE]) is Outcome.SIDE_BRANCH
+
+
+def test_a_refusal_that_did_not_pass_in_time_is_one() -> None:
+    assert outcome_of(found(), [NOT_YET]) is Outcome.REFUSED
+    assert outcome_of(found(crosses_time_edge=True), [NOT_YET]) is Outcome.REFUSED  # not for its time
 
 
 def test_a_user_name_cannot_break_the_log_line() -> None:

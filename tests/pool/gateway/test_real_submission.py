@@ -8,7 +8,7 @@ from pool.gateway.block_files import FoundBlock
 from pool.gateway.outcome import Outcome
 from pool.gateway.submission import Submitter
 from pool.node.nodes import Nodes
-from pool.node.verdicts import SubmitVerdict
+from pool.node.verdicts import Judgement, SubmitVerdict
 from stratum.work.coin import network
 from tests.harness.litecoind import Litecoind, RealNode, real_node
 from tests.harness.mining import block_hex, find_block, hash_hex
@@ -74,6 +74,7 @@ async def test_in_a_tie_with_a_stranger_ours_becomes_the_tip_and_a_late_block_a_
     tmp_path: Path,
 ) -> None:
     """Both answer "inconclusive"; only the one with as much work as the tip is worth working on."""
+    side_branch = (Judgement.SIDE_BRANCH, "inconclusive: on a side branch")
     recording = Recording()
     async with real_node(tmp_path) as node:
         net = network(node.coin, "regtest")
@@ -85,16 +86,21 @@ async def test_in_a_tie_with_a_stranger_ours_becomes_the_tip_and_a_late_block_a_
             )
             assert await node.rpc("submitblock", block_hex(strangers)) is None
             (verdict,) = await nodes.submit_block(block_hex(ours))
-            assert (verdict.accepted, verdict.text) == (True, "inconclusive: on the active chain")
+            assert (verdict.judgement, verdict.text) == (
+                Judgement.ACCEPTED,
+                "inconclusive: on the active chain",
+            )
             await recording.until_tip(hash_hex(ours))
             (verdict,) = await nodes.submit_block(block_hex(sibling))  # of ours: nothing to win by a switch
-            assert (verdict.accepted, verdict.text) == (True, "inconclusive: on a side branch")
+            assert (verdict.judgement, verdict.text) == side_branch
             (tip,) = await node.mine(1)
             await recording.until_tip(tip)
             (verdict,) = await nodes.submit_block(block_hex(late))
-            assert (verdict.accepted, verdict.text) == (True, "inconclusive: on a side branch")
+            assert (verdict.judgement, verdict.text) == side_branch
             (verdict,) = await nodes.submit_block(block_hex(ours))
-            assert (verdict.accepted, verdict.text) == (True, "duplicate")
+            assert (verdict.judgement, verdict.text) == (Judgement.ACCEPTED, "duplicate: on the active chain")
+            (verdict,) = await nodes.submit_block(block_hex(late))
+            assert verdict.judgement is Judgement.SIDE_BRANCH, "sent again, it is no more than it was"
         assert await node.rpc("getbestblockhash") == tip
 
 

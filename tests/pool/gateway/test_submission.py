@@ -3,6 +3,10 @@
 import asyncio
 import json
 import logging
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,7 @@ import pytest
 from pool.gateway.block_files import BlockFiles, FoundBlock
 from pool.gateway.outcome import Outcome
 from pool.gateway.submission import Submitter
-from pool.node.verdicts import SubmitVerdict
+from pool.node.verdicts import Judgement, SubmitVerdict
 from stratum.work.block import assemble_block
 from stratum.work.coin import network
 from stratum.work.hashing import sha256d
@@ -21,9 +25,11 @@ from stratum.work.template import Template, parse_template
 from tests.harness.scripted_node import regtest_template, tip_hash
 
 NETWORK = "bitcoin regtest"
-ACCEPTED = [SubmitVerdict("a", True, "accepted")]
-UNREACHABLE = [SubmitVerdict("a", None, "cannot connect")]
-REFUSED = [SubmitVerdict("a", False, "bad-cb-amount")]
+ACCEPTED = [SubmitVerdict("a", Judgement.ACCEPTED, "accepted")]
+UNREACHABLE = [SubmitVerdict("a", Judgement.SILENT, "cannot connect")]
+BEHIND = [SubmitVerdict("a", Judgement.NOT_YET, "prev-blk-not-found")]
+SIDE_BRANCH = [SubmitVerdict("a", Judgement.SIDE_BRANCH, "inconclusive: on a side branch")]
+REFUSED = [SubmitVerdict("a", Judgement.REFUSED, "bad-cb-amount")]
 
 
 class FakeNodes:
@@ -138,7 +144,7 @@ async def test_a_candidate_is_sent_kept_and_told_of(tmp_path: Path, caplog: pyte
             "found_at": 1_700_000_000.0,
             "crosses_time_edge": False,
         },
-        "verdicts": [{"node": "a", "accepted": True, "text": "accepted"}],
+        "verdicts": [{"node": "a", "judgement": "accepted", "text": "accepted"}],
         "block": block_hex,
     }
     (line,) = messages(caplog)
@@ -170,9 +176,10 @@ async def test_the_file_is_there_while_the_nodes_are_silent(tmp_path: Path) -> N
 async def test_a_disk_that_fails_stops_nothing_and_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "blocks").write_text("a file where the folder should be")
     nodes, settled = FakeNodes(ACCEPTED), Settled()
     submitter = submitter_of(tmp_path, nodes, settled)
+    shutil.rmtree(tmp_path / "blocks")
+    (tmp_path / "blocks").write_text("a file where the folder should be")
     submitter.hand_over(a_candidate())
     await submitter.drain(5)
     assert [outcome for _, outcome in settled.outcomes] == [Outcome.ACCEPTED]
@@ -206,10 +213,80 @@ async def test_a_refused_block_is_kept_as_refused_and_fetches_nothing(
     assert "bad-cb-amount" in line
 
 
+async def test_a_block_on_a_side_branch_is_kept_apart_and_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    nodes, settled, candidate = FakeNodes(SIDE_BRANCH), Settled(), a_candidate()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(candidate)
+    await submitter.drain(5)
+    assert files(tmp_path) == {"side-branch": [file_name(candidate)]}
+    assert nodes.fetches == 0
+    assert [outcome for _, outcome in settled.outcomes] == [Outcome.SIDE_BRANCH]
+    ((level, line),) = [
+        (record.levelno, record.getMessage()) for record in caplog.records if record.name.endswith(".blocks")
+    ]
+    assert level == logging.WARNING
+    assert "at height 101 of " in line
+    assert line.endswith("on a side branch: node a: inconclusive: on a side branch")
+    assert "accepted" not in line
+
+
+async def test_a_node_that_was_thrown_back_is_sent_the_block_until_it_has_caught_up(tmp_path: Path) -> None:
+    nodes, settled, candidate = FakeNodes(UNREACHABLE, BEHIND, BEHIND, ACCEPTED), Settled(), a_candidate()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(candidate)
+    await submitter.drain(5)
+    assert len(nodes.blocks) == 4
+    assert [outcome for _, outcome in settled.outcomes] == [Outcome.ACCEPTED]
+    assert files(tmp_path) == {"accepted": [file_name(candidate)]}
+
+
+async def test_a_block_that_a_node_behind_refuses_waits_for_the_next_start(tmp_path: Path) -> None:
+    nodes, settled, candidate = FakeNodes(BEHIND), Settled(), a_candidate()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(candidate)
+    await until(lambda: len(nodes.blocks) > 1)
+    await submitter.drain(0)
+    assert settled.outcomes == []
+    assert files(tmp_path) == {"pending": [file_name(candidate)]}
+
+
+class LateClock:
+    """The running loop's clock, which can be put forward."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.ahead_seconds = 0.0
+        true_time = loop.time
+        loop.time = lambda: true_time() + self.ahead_seconds  # type: ignore[method-assign]
+
+
+async def test_patience_counts_from_the_first_answer_and_not_through_an_outage(tmp_path: Path) -> None:
+    clock = LateClock()
+
+    class Returning(FakeNodes):
+        """Unreachable for an hour, then behind; then, if that is not given up, as long behind as it takes."""
+
+        async def submit_block(self, block_hex: str) -> list[SubmitVerdict]:
+            verdicts = await super().submit_block(block_hex)
+            clock.ahead_seconds += {1: 3600.0, 3: 599.0, 4: 2.0}.get(len(self.blocks), 0.0)
+            return verdicts
+
+    nodes, settled, candidate = Returning(UNREACHABLE, BEHIND), Settled(), a_candidate()
+    submitter = submitter_of(tmp_path, nodes, settled)
+    submitter.hand_over(candidate)
+    await submitter.drain(5000)
+    assert len(nodes.blocks) == 4
+    assert [outcome for _, outcome in settled.outcomes] == [Outcome.REFUSED]
+    assert files(tmp_path) == {"refused": [file_name(candidate)]}
+
+
 async def test_a_refusal_over_the_time_edge_is_no_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    nodes, settled = FakeNodes([SubmitVerdict("a", False, "time-too-new")]), Settled()
+    nodes, settled = FakeNodes([SubmitVerdict("a", Judgement.REFUSED, "time-too-new")]), Settled()
     submitter = submitter_of(tmp_path, nodes, settled)
     submitter.hand_over(a_candidate(crosses_time_edge=True))
     await submitter.drain(5)
@@ -225,7 +302,7 @@ async def test_what_a_drain_interrupts_is_sent_by_the_next_process(tmp_path: Pat
     await until(lambda: len(first_nodes.blocks) > 1)
     await first.drain(0.01)
     assert files(tmp_path) == {"pending": [file_name(candidate)]}
-    nodes, settled = FakeNodes([SubmitVerdict("a", True, "duplicate")]), Settled()
+    nodes, settled = FakeNodes([SubmitVerdict("a", Judgement.ACCEPTED, "duplicate")]), Settled()
     second = submitter_of(tmp_path, nodes, settled)
     await second.resubmit_saved()
     await second.drain(5)
@@ -320,6 +397,53 @@ async def _leave_pending(directory: Path, *candidates: BlockCandidate) -> None:
         submitter.hand_over(candidate)
     await until(lambda: len(files(directory).get("pending", [])) == len(candidates))
     await submitter.drain(0)
+
+
+FOLDERS = {"pending", "accepted", "side-branch", "refused", "unreadable"}
+
+
+def test_the_folders_are_there_before_the_first_block(tmp_path: Path) -> None:
+    BlockFiles(tmp_path / "not" / "there" / "yet")
+    made = tmp_path / "not" / "there" / "yet" / "blocks"
+    assert {path.name for path in made.iterdir()} == FOLDERS
+    assert files(tmp_path / "not" / "there" / "yet") == {}, "nothing is left of the trial"
+
+
+OPEN_A_STORE_AND_TELL_WHICH_FOLDERS_ARE_SYNCED = """
+import os, pathlib, sys
+from pool.gateway.block_files import BlockFiles
+
+def tell(event, arguments):
+    if event == "open" and arguments[2] & (os.O_TMPFILE | os.O_DIRECTORY) == os.O_DIRECTORY:
+        print(arguments[0])
+
+sys.addaudithook(tell)
+BlockFiles(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_a_power_cut_after_the_start_leaves_the_folders(tmp_path: Path) -> None:
+    """A folder is opened as one for its fsync alone; a name is durable once the folder it stands in is."""
+    directory = tmp_path / "new" / "data"
+    ended = subprocess.run(
+        [sys.executable, "-c", OPEN_A_STORE_AND_TELL_WHICH_FOLDERS_ARE_SYNCED, str(directory)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert set(ended.stdout.splitlines()) >= {
+        str(path) for path in (directory / "blocks", directory, directory.parent, tmp_path)
+    }
+
+
+@pytest.mark.parametrize("taken", ["blocks", "blocks/pending", "blocks/side-branch"])
+def test_a_place_where_no_block_could_be_kept_is_told_at_the_start(tmp_path: Path, taken: str) -> None:
+    path = tmp_path / taken
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("a file where a folder should be")
+    with pytest.raises(OSError, match=re.escape(str(path))):
+        BlockFiles(tmp_path)
 
 
 def test_documents_of_version_1_are_read_for_ever(tmp_path: Path) -> None:

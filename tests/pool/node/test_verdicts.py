@@ -8,7 +8,7 @@ import pytest
 
 from pool.node.nodes import Nodes
 from pool.node.rpc import NodeRpc
-from pool.node.verdicts import SubmitVerdict, submit_to
+from pool.node.verdicts import Judgement, SubmitVerdict, submit_to
 from stratum.work.coin import network
 from tests.harness.scripted_node import Failure, Hang, Raw, ScriptedNode
 from tests.pool.node.recording import Recording
@@ -37,21 +37,21 @@ async def verdict_of(node: ScriptedNode) -> SubmitVerdict:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (None, (True, "accepted")),
-        ("duplicate", (True, "duplicate")),
-        ("high-hash", (False, "high-hash")),
-        ("duplicate-invalid", (False, "duplicate-invalid")),
-        ("prev-blk-not-found", (False, "prev-blk-not-found")),
-        (Failure(-22, "Block decode failed"), (False, "Block decode failed (code -22)")),
-        ({"rejected": "somehow"}, (False, '{"rejected":"somehow"}')),
+        (None, (Judgement.ACCEPTED, "accepted")),
+        ("high-hash", (Judgement.REFUSED, "high-hash")),
+        ("duplicate-invalid", (Judgement.REFUSED, "duplicate-invalid")),
+        ("prev-blk-not-found", (Judgement.NOT_YET, "prev-blk-not-found")),
+        ("bad-prevblk", (Judgement.REFUSED, "bad-prevblk")),  # it knows the parent, and that it is invalid
+        (Failure(-22, "Block decode failed"), (Judgement.REFUSED, "Block decode failed (code -22)")),
+        ({"rejected": "somehow"}, (Judgement.REFUSED, '{"rejected":"somehow"}')),
         (
             Failure(-28, "Loading block index..."),
-            (None, "Loading block index... (code -28)"),
+            (Judgement.SILENT, "Loading block index... (code -28)"),
         ),
     ],
 )
 async def test_answers_and_their_verdicts(
-    node: ScriptedNode, answer: Any, expected: tuple[bool | None, str]
+    node: ScriptedNode, answer: Any, expected: tuple[Judgement, str]
 ) -> None:
     node.answers["submitblock"] = answer
     assert await verdict_of(node) == SubmitVerdict("a", *expected)
@@ -60,28 +60,28 @@ async def test_answers_and_their_verdicts(
 @pytest.mark.parametrize("answer", [Raw(503, b"Work queue depth exceeded"), Raw(200, b"garbage")])
 async def test_no_answer_is_no_verdict(node: ScriptedNode, answer: Raw) -> None:
     node.answers["submitblock"] = answer
-    assert (await verdict_of(node)).accepted is None
+    assert (await verdict_of(node)).judgement is Judgement.SILENT
 
 
-@pytest.mark.parametrize("answer", ["inconclusive", "duplicate-inconclusive"])
+@pytest.mark.parametrize("answer", ["inconclusive", "duplicate-inconclusive", "duplicate"])
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ({"confirmations": 1}, (True, "on the active chain")),
-        ({"confirmations": -1}, (True, "on a side branch")),
-        (Failure(-5, "Block not found"), (False, "the node does not know the block")),
-        (Raw(503, b""), (None, "busy")),
+        ({"confirmations": 1}, (Judgement.ACCEPTED, "on the active chain")),
+        ({"confirmations": -1}, (Judgement.SIDE_BRANCH, "on a side branch")),
+        (Failure(-5, "Block not found"), (Judgement.NOT_YET, "the node does not know the block")),
+        (Raw(503, b""), (Judgement.SILENT, "busy")),
     ],
 )
-async def test_an_undecided_answer_is_looked_up_by_hash(
-    node: ScriptedNode, answer: str, header: Any, expected: tuple[bool | None, str]
+async def test_an_answer_that_does_not_say_where_the_block_is_is_looked_up_by_hash(
+    node: ScriptedNode, answer: str, header: Any, expected: tuple[Judgement, str]
 ) -> None:
     node.answers |= {
         "submitblock": answer,
         "getblockheader": lambda h: header if h == BLOCK_HASH_HEX else None,
     }
     verdict = await verdict_of(node)
-    assert verdict.accepted is expected[0]
+    assert verdict.judgement is expected[0]
     assert expected[1] in verdict.text
 
 
@@ -95,7 +95,7 @@ async def test_in_a_tie_the_node_is_asked_to_work_on_our_block(node: ScriptedNod
     }
     verdict = await verdict_of(node)
     assert preferred == [BLOCK_HASH_HEX]
-    assert verdict == SubmitVerdict("a", True, "inconclusive: on the active chain")
+    assert verdict == SubmitVerdict("a", Judgement.ACCEPTED, "inconclusive: on the active chain")
 
 
 async def test_a_tie_between_two_blocks_of_ours_is_left_alone(node: ScriptedNode) -> None:
@@ -106,14 +106,15 @@ async def test_a_tie_between_two_blocks_of_ours_is_left_alone(node: ScriptedNode
         "preciousblock": preferred.append,
         "getblockheader": {"confirmations": -1},
     }
-    assert await verdict_of(node) == SubmitVerdict("a", True, "inconclusive: on a side branch")
+    expected = SubmitVerdict("a", Judgement.SIDE_BRANCH, "inconclusive: on a side branch")
+    assert await verdict_of(node) == expected
     assert preferred == []
 
 
 async def test_a_closed_node_is_no_verdict_and_says_why(node: ScriptedNode) -> None:
     await node.stop()
     verdict = await verdict_of(node)
-    assert verdict.accepted is None
+    assert verdict.judgement is Judgement.SILENT
     assert "cannot connect" in verdict.text
 
 
@@ -135,10 +136,10 @@ async def test_a_block_goes_to_every_node_and_each_has_its_own_verdict() -> None
         await c.stop()
         verdicts = await nodes.submit_block(BLOCK_HEX)
         await nodes.close()
-    assert [(verdict.node, verdict.accepted) for verdict in verdicts] == [
-        ("a", False),
-        ("b", True),
-        ("c", None),
+    assert [(verdict.node, verdict.judgement) for verdict in verdicts] == [
+        ("a", Judgement.NOT_YET),
+        ("b", Judgement.ACCEPTED),
+        ("c", Judgement.SILENT),
     ]
 
 
@@ -151,5 +152,5 @@ async def test_a_hanging_node_is_not_waited_for_once_another_has_accepted() -> N
             verdicts = await nodes.submit_block(BLOCK_HEX)
             await asked
         await nodes.close()
-    assert [verdict.accepted for verdict in verdicts] == [None, True]
+    assert [verdict.judgement for verdict in verdicts] == [Judgement.SILENT, Judgement.ACCEPTED]
     assert verdicts[0].text == "has not answered yet"
