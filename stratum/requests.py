@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from stratum import handover, replies
+from stratum import handover, replies, submissions
 from stratum.agents import classify, sanitise
 from stratum.errors import ProtocolViolation, RejectReason
 from stratum.events import AddressBook, AuthorizeDenied, Identity, Joined, Worker
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 SERVER_AGENT = "engineroom"
 LONGEST_USER = 256
 
+TLS_HANDSHAKE = b"\x16"  # the first byte of a ClientHello, whose length may hold no line end
 _HTTP = (b"GET ", b"POST ", b"HEAD ", b"OPTIONS ", b"PUT ", b"CONNECT ")
 _SESSION_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _OLD_SUGGESTION = re.compile(r"mining\.suggest_difficulty\(([0-9.]{1,20})\)", re.ASCII)
@@ -70,6 +71,8 @@ def _undecodable(session: "Session", line: bytes, failure: Exception, now: float
     if not text:
         session.spend(Limit.EMPTY_LINES, now)
         return
+    if line.startswith(TLS_HANDSHAKE) and not session.is_mining:
+        raise ProtocolViolation("tls")
     if isinstance(failure, RecursionError | UnicodeDecodeError) or text.startswith((b"[", b"\xef\xbb\xbf")):
         raise ProtocolViolation("not_stratum")
     is_json = "malformed" not in str(failure) and "truncated" not in str(failure)
@@ -124,7 +127,7 @@ def _odd_submit(session: "Session", request_id: bytes, envelope: Envelope, now: 
     except DecodeFailure:
         session.refuse(request_id, RejectReason.MALFORMED, now, penalty=True)
         return
-    session.on_submit(request_id, params, now)
+    submissions.submit(session, request_id, params, now)
 
 
 def _unknown(session: "Session", request_id: bytes, method: str, now: float) -> None:

@@ -14,53 +14,31 @@ keeps the order, and bounds the hashes in flight to one a connection.
 
 import msgspec
 
-from stratum import handover, replies, requests
+from stratum import handover, replies, requests, submissions
 from stratum.agents import sanitise
 from stratum.errors import ProtocolViolation, RejectReason
 from stratum.events import (
     AddressBook,
     Event,
     Identity,
-    Refused,
     SessionExport,
     SessionOwner,
-    Share,
     Worker,
 )
 from stratum.framing import MINER_LINE_BYTES, LineBuffer
 from stratum.jobs import CREDITED_SECONDS, Offer, offer_of
 from stratum.limits import Budgets, Limit
-from stratum.messages import DecodeFailure, SubmitParams, decode_submit, echoed_id
+from stratum.messages import DecodeFailure, decode_submit, echoed_id
 from stratum.pacing import Pace, PaceRules
 from stratum.phases import TRANSITIONS, Phase, Step, Want
 from stratum.work.coin import ProofOfWork
 from stratum.work.job import Job
-from stratum.work.share import candidate, judge, prepare
 
-LONGEST_JOB_ID = 64
 MOST_OFFERS = 64
-# Judged over the last hundred: a machine with a bad chip stays far below, one that fakes hashes far above.
-SHARES_JUDGED = 100
 DENIED_CLOSE_SECONDS = 1.0
 KEEPALIVE_SECONDS = 35.0  # above the 29 s after which new work comes while there is a node
 MOST_ALIASES = 64
-TLS_HANDSHAKE = b"\x16"  # the first byte of a ClientHello, whose length may hold no line end
 _FIRST_OWN_ID = 1000  # NerdQAxe reads replies and requests with small ids as answers to its set-up
-
-# A field that no honest firmware gets wrong costs a penalty; what luck or latency can cause does not.
-_PENALISED = frozenset({RejectReason.BAD_EXTRANONCE2, RejectReason.BAD_NTIME, RejectReason.BAD_NONCE})
-# What an honest machine meets now and then, and a broken or hostile one most of the time. Stale is not among
-# them: that is the network's doing.
-_SUSPECT = frozenset(
-    {
-        RejectReason.DUPLICATE,
-        RejectReason.LOW_DIFFICULTY,
-        RejectReason.NTIME_TOO_OLD,
-        RejectReason.NTIME_TOO_NEW,
-        RejectReason.BAD_VERSION_BITS,
-        RejectReason.UNAUTHORIZED,
-    }
-)
 
 
 class SessionRules(msgspec.Struct, frozen=True):
@@ -79,48 +57,32 @@ class SessionRules(msgspec.Struct, frozen=True):
     handshake_seconds: float = 30.0
 
 
-class Submission(msgspec.Struct, frozen=True, gc=False):
-    """A submission between `prepare` and `judge`,
-    with everything decided that its moment of arrival decides."""
-
-    request_id: bytes
-    params: SubmitParams
-    job: Job
-    offer: Offer | None
-    extranonce1: bytes
-    header: bytes
-    worker: Worker | None
-    is_stale: bool
-    is_late: bool
-    at: float
-
-
 class Session:
     """The server's side of one Stratum V1 connection."""
 
     __slots__ = (
         "_aliases",
-        "_bad_shares",
         "_budgets",
         "_close_at",
         "_connected_at",
-        "_events",
         "_handshake_done",
-        "_judged_from",
         "_next_own_id",
-        "_out",
         "_partial_since",
         "_pending_line",
         "accepted",
         "agent",
         "announced_at",
+        "bad_shares",
         "book",
         "closed_for",
+        "events",
         "has_spoken",
         "identity",
         "is_rolling",
+        "judged_from",
         "lines",
         "offers",
+        "out",
         "owner",
         "pace",
         "peer",
@@ -143,7 +105,7 @@ class Session:
         self.peer = peer
         self.phase = Phase.CONNECTED
         self.closed_for: str | None = None
-        self.pending_hash: Submission | None = None
+        self.pending_hash: submissions.Submission | None = None
         self.want = Want.NOTHING
         self.agent = ""
         self.accepted = 0
@@ -151,8 +113,8 @@ class Session:
         self.owner = owner
         self.book = owner.book
         self.lines = LineBuffer()
-        self._out: list[bytes] = []
-        self._events: list[Event] = []
+        self.out: list[bytes] = []
+        self.events: list[Event] = []
         self.workers: dict[str, Worker] = {}
         self.offers: dict[str, Offer] = {}
         self.identity: Identity | None = None
@@ -165,8 +127,8 @@ class Session:
         self.resumed_names = False
         self.tip = 0
         self.tip_sent_at = 0.0
-        self._bad_shares = 0
-        self._judged_from = 0
+        self.bad_shares = 0
+        self.judged_from = 0
         self._next_own_id = _FIRST_OWN_ID
         self._connected_at = now
         self.announced_at = now
@@ -199,7 +161,7 @@ class Session:
             return
         self.pending_hash = None
         try:
-            self._judge(submission, pow_hash, now)
+            submissions.settle(self, submission, pow_hash, now)
         except ProtocolViolation as violation:
             self.close(violation.cause)
         if self.phase is not Phase.CLOSED:
@@ -216,7 +178,7 @@ class Session:
                 self._on_line(line, now)
                 if self.pending_hash is not None:
                     self._pending_line = line
-            if not self._handshake_done and lines.pending.startswith(TLS_HANDSHAKE):
+            if not self._handshake_done and lines.pending.startswith(requests.TLS_HANDSHAKE):
                 raise ProtocolViolation("tls")
         except ProtocolViolation as violation:
             self.close(violation.cause)
@@ -235,134 +197,9 @@ class Session:
         if request_id is None:
             self.refuse(b"null", RejectReason.MALFORMED, now, penalty=True)
             return
-        self.on_submit(request_id, request.params, now)
+        submissions.submit(self, request_id, request.params, now)
 
-    # ------------------------------------------------------------------ a submission
-
-    def on_submit(self, request_id: bytes, params: SubmitParams, now: float) -> None:
-        """Shape is checked; from here to the hash only what makes the header undefined is refused."""
-        identity = self.identity
-        if identity is None:
-            self._refuse_early(request_id, RejectReason.NOT_SUBSCRIBED, now)
-            return
-        offer = self.offers.get(params.job_id)
-        if offer is not None:
-            job = offer.job
-            mask = offer.mask
-            extranonce1 = offer.extranonce1 or identity.extranonce1
-        else:
-            found = self._job_not_offered(request_id, params, now)
-            if found is None:
-                return
-            job = found
-            mask = self.requested_mask & job.rolling_mask
-            extranonce1 = identity.extranonce1
-        header = prepare(
-            job,
-            mask,
-            extranonce1,
-            self.rules.proof_of_work.extranonce2_size,
-            params.extranonce2,
-            params.ntime,
-            params.nonce,
-            params.version_bits,
-        )
-        if isinstance(header, RejectReason):
-            self._reject_share(request_id, header, params, offer, now)
-            return
-        is_other_tip = job.tip != self.book.tip
-        is_late = is_other_tip and self._is_within_grace(job, now)
-        submission = Submission(
-            request_id,
-            params,
-            job,
-            offer,
-            extranonce1,
-            header,
-            self.workers.get(params.user) or self._alias(params.user),
-            is_other_tip and not is_late,
-            is_late,
-            now,
-        )
-        if job.proof_of_work.slow:
-            self.pending_hash = submission
-        else:
-            self._judge(submission, job.proof_of_work.hash(header), now)
-
-    def _is_within_grace(self, job: Job, now: float) -> bool:
-        """Whether a job of the tip just before this one still counts: the miner could not know better.
-
-        The grace runs from when this session was sent the new work; until then, from when the tip moved.
-        """
-        book = self.book
-        since = self.tip_sent_at if self.tip == book.tip else book.tip_changed_at
-        return job.tip == book.tip - 1 and now - since <= self.rules.late_share_grace_seconds
-
-    def _judge(self, submission: Submission, pow_hash: bytes, now: float) -> None:
-        offer, worker = submission.offer, submission.worker
-        target = offer.difficulty.target if offer is not None else None
-        is_block, reason = judge(
-            submission.job,
-            target,
-            submission.header,
-            pow_hash,
-            worker is not None,
-            submission.is_stale,
-            submission.at,
-        )
-        if is_block:
-            self._hand_over(submission, pow_hash)
-        if reason is not None or offer is None or worker is None:
-            refusal = reason or RejectReason.STALE
-            self._reject_share(submission.request_id, refusal, submission.params, offer, now)
-            return
-        self.accepted += 1
-        self._out.append(replies.accepted(submission.request_id))
-        self._events.append(
-            Share(
-                worker,
-                offer,
-                submission.extranonce1,
-                submission.params.extranonce2,
-                submission.header,
-                pow_hash,
-                submission.is_late,
-                submission.at,
-            )
-        )
-        if self.pace.share(offer.difficulty.value, submission.at):
-            self.want = Want.FRESH
-
-    def _hand_over(self, submission: Submission, pow_hash: bytes) -> None:
-        worker, params = submission.worker, submission.params
-        self.owner.block_found(
-            candidate(
-                submission.job,
-                submission.header,
-                pow_hash,
-                submission.extranonce1,
-                params.extranonce2,
-                sanitise(params.user),
-                worker.account if worker else None,
-                worker.name if worker else "",
-            )
-        )
-
-    def _job_not_offered(self, request_id: bytes, params: SubmitParams, now: float) -> Job | None:
-        """A job that the session does not hold (any more):
-        kept for the block test, or unknown and refused."""
-        if len(params.job_id) > LONGEST_JOB_ID:
-            self.refuse(request_id, RejectReason.MALFORMED, now, penalty=True)
-            return None
-        job = self.book.find(params.job_id)
-        if job is None:
-            if not self.workers:
-                self._refuse_early(request_id, RejectReason.UNAUTHORIZED, now)
-            else:
-                self._reject_share(request_id, RejectReason.JOB_NOT_FOUND, params, None, now)
-        return job
-
-    def _alias(self, user: str) -> Worker | None:
+    def alias(self, user: str) -> Worker | None:
         """The worker behind another spelling of its name, an upper-case address say; None for a stranger.
 
         Remembered, since firmware that spells it so once does so with every share.
@@ -380,36 +217,6 @@ class Session:
     def forget_aliases(self) -> None:
         """The names have changed: whose a spelling is has to be found out anew."""
         self._aliases = None
-
-    def _reject_share(
-        self, request_id: bytes, reason: RejectReason, params: SubmitParams, offer: Offer | None, now: float
-    ) -> None:
-        self._out.append(replies.rejected(request_id, reason))
-        work = offer.difficulty.work if offer is not None else 0
-        worker = self.workers.get(params.user) or self._alias(params.user)
-        self._events.append(Refused(worker, reason, work, now))
-        if reason in _PENALISED:
-            self.spend(Limit.PENALTIES, now)
-        elif reason is RejectReason.UNAUTHORIZED and not self.workers:
-            self.spend(Limit.EARLY_SUBMITS, now)
-        elif reason in _SUSPECT:
-            self._judge_quality()
-
-    def _judge_quality(self) -> None:
-        self._bad_shares += 1
-        judged = self.accepted - self._judged_from + self._bad_shares
-        if judged < SHARES_JUDGED:
-            return
-        if self._bad_shares * 2 > judged:
-            raise ProtocolViolation("bad_shares")
-        self._bad_shares = 0
-        self._judged_from = self.accepted
-
-    def _refuse_early(self, request_id: bytes, reason: RejectReason, now: float) -> None:
-        self.has_spoken = True
-        self._out.append(replies.rejected(request_id, reason))
-        self._events.append(Refused(None, reason, 0, now))
-        self.spend(Limit.EARLY_SUBMITS, now)
 
     # ------------------------------------------------------------------ work
 
@@ -437,13 +244,13 @@ class Session:
         value = float(difficulty.value)
         if value != self.told_difficulty:
             self.told_difficulty = value
-            self._out.append(replies.set_difficulty(difficulty.wire))
+            self.out.append(replies.set_difficulty(difficulty.wire))
             is_changed = True
         if job.tip != self.tip:
             self.tip = job.tip
             self.tip_sent_at = now
             is_changed = True
-        self._out.append(job.line(is_clean=is_changed or forced))
+        self.out.append(job.line(is_clean=is_changed or forced))
         self.offers[job.id] = offer_of(job, difficulty, mask, now)
         self.announced_at = now
         self.want = Want.NOTHING
@@ -485,7 +292,7 @@ class Session:
     def _tell_mask(self, mask: int) -> None:
         self.told_mask = mask
         if self.rules.sends_version_mask:
-            self._out.append(replies.set_version_mask(mask))
+            self.out.append(replies.set_version_mask(mask))
 
     def memory_key(self, worker: Worker) -> tuple[str, str, str]:
         """Under which the worker's difficulty is remembered."""
@@ -512,18 +319,18 @@ class Session:
 
     def data_to_send(self) -> bytes:
         """What is to be written, once; empty where there is nothing."""
-        out = self._out
+        out = self.out
         if not out:
             return b""
         data = out[0] if len(out) == 1 else b"".join(out)
-        self._out = []
+        self.out = []
         return data
 
     def events_received(self) -> list[Event]:
         """What has happened since the last call, in order."""
-        events = self._events
+        events = self.events
         if events:
-            self._events = []
+            self.events = []
         return events
 
     def ping(self) -> None:
@@ -536,11 +343,11 @@ class Session:
 
     def show_message(self, text: str) -> None:
         """Let the miner log one line."""
-        self._out.append(replies.notification("client.show_message", [sanitise(text)]))
+        self.out.append(replies.notification("client.show_message", [sanitise(text)]))
 
     def reconnect(self) -> None:
         """Ask to come back to where it is connected to: without a host, since cgminer follows no other."""
-        self._out.append(replies.notification("client.reconnect", []))
+        self.out.append(replies.notification("client.reconnect", []))
 
     def change_extranonce1(self, identity: Identity) -> bool:
         """Give the session another identity from its next job on;
@@ -554,27 +361,27 @@ class Session:
         }
         self.identity = identity
         size = self.rules.proof_of_work.extranonce2_size
-        self._out.append(replies.set_extranonce(identity.extranonce1, size))
+        self.out.append(replies.set_extranonce(identity.extranonce1, size))
         self.want = Want.FRESH
         return True
 
     def _request(self, method: str) -> None:
-        self._out.append(replies.request(self._next_own_id, method, []))
+        self.out.append(replies.request(self._next_own_id, method, []))
         self._next_own_id += 1
 
     # ------------------------------------------------------------------ answers shared with the handshake
 
     def send(self, line: bytes) -> None:
         """Queue a whole line."""
-        self._out.append(line)
+        self.out.append(line)
 
     def report(self, event: Event) -> None:
         """Queue an event."""
-        self._events.append(event)
+        self.events.append(event)
 
     def refuse(self, request_id: bytes, reason: RejectReason, now: float, *, penalty: bool = False) -> None:
         """Answer with an error; with `penalty` it counts towards closing."""
-        self._out.append(replies.rejected(request_id, reason))
+        self.out.append(replies.rejected(request_id, reason))
         if penalty:
             self.spend(Limit.PENALTIES, now)
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stratum.framing import MINER_LINE_BYTES
@@ -83,6 +83,7 @@ def conversation(stream: bytes, pieces: list[bytes], greeting: bytes) -> tuple[b
     return said, session.closed_for, events
 
 
+@example(b"\x16\n", b"")  # the first byte of a ClientHello, as a line of its own
 @settings(max_examples=300, deadline=None)
 @given(streams, st.sampled_from([b"", GREETING]))
 def test_whole_input_and_byte_by_byte_get_the_same_replies(stream: bytes, greeting: bytes) -> None:
@@ -104,7 +105,7 @@ def size_of(session: Session) -> int:
     """What grows with input: unread bytes, queued bytes, names, offers, budgets."""
     return (
         len(session.unread())
-        + sum(len(part) for part in session._out)
+        + sum(len(part) for part in session.out)
         + len(session.workers) * 400
         + len(session.offers) * 200
     )
