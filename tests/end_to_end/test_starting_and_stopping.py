@@ -94,7 +94,7 @@ async def test_a_signal_drains_and_ends_with_zero(number: signal.Signals, tmp_pa
 
 
 async def is_let_in(pool: RunningPool) -> bool:
-    """Whether a new miner is served; one that the kernel had taken already may be closed instead of refused."""
+    """Whether a new miner is served; one that the kernel had taken may be closed instead of refused."""
     try:
         late = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
     except ConnectionRefusedError:
