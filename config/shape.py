@@ -110,11 +110,13 @@ class Shape:
 
     def _scalar(self, value: Any, hint: Any, key_path: str) -> Any:
         plain = _plain(value)
+        if plain is None and type(None) in get_args(bare_and_meta(hint)[0]):
+            return None  # a key whose value was blanked: not set
         if isinstance(plain, float) and not math.isfinite(plain):
             self._problem(key_path, f"is {plain}, which is no number to work with")
             raise Unknown(key_path)
         try:
-            return msgspec.convert(plain, _without_none(hint) if plain is not None else hint, strict=True)
+            return msgspec.convert(plain, _without_none(hint), strict=True)
         except msgspec.ValidationError as error:
             self._problem(key_path, _told(str(error), plain, hint))
             raise Unknown(key_path) from None

@@ -55,7 +55,10 @@ def export_for_resume(session: "Session") -> SessionExport:
 
 
 def restore(session: "Session", exported: SessionExport, now: float) -> None:
-    """Fill a new session; raises ValueError for an export of a newer version."""
+    """Fill a new session; raises ValueError for an export of a newer version.
+
+    Whole lines may wait in it: `receive_data(b"", now)` goes on with them.
+    """
     if exported.schema > EXPORT_SCHEMA:
         raise ValueError(
             f"a session of export version {exported.schema} needs a newer engineroom; "

@@ -76,6 +76,10 @@ class JobBook:
         """The job of this id, current or stale; None where it was never announced or has expired."""
         return self._jobs.get(job_id)
 
+    def ended_at(self, tip: int) -> float | None:
+        """When the tip of this number was followed by another; None for the current and for long gone ones."""
+        return self._tips_ended_at.get(tip)
+
     def expire(self, now: float) -> None:
         """Forget the jobs that nothing can come of any more."""
         for job in [job for job in self._jobs.values() if self._is_over(job, now)]:

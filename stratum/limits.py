@@ -17,6 +17,7 @@ class Limit(Enum):
     UNSOLICITED_REPLIES = (50, 60.0, "unsolicited_replies")
     DENIED_NAMES = (10, 60.0, "too_many_denied_names")
     EARLY_SUBMITS = (3, math.inf, "submit_before_handshake")
+    STRANGERS_SHARES = (1200, 60.0, "shares_of_strangers")  # behind a proxy one worker may be misspelt
     INVALID_JSON = (2, math.inf, "invalid_json")
     FOREIGN_METHODS = (3, math.inf, "foreign_protocol")
     REQUESTS = (1200, 60.0, "too_many_requests")

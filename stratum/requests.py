@@ -169,6 +169,8 @@ def _resumed(session: "Session", values: list[Any], now: float) -> Identity | No
     hint = values[1] if len(values) > 1 else None
     if not isinstance(hint, str) or _SESSION_ID.fullmatch(hint) is None:
         return None
+    if session.workers:  # authorised before it subscribed: these names stand, whoever was here before
+        return None
     parked = session.owner.resume(hint, session.peer, now)
     if parked is None:
         return None

@@ -204,7 +204,7 @@ class Session:
 
         Remembered, since firmware that spells it so once does so with every share.
         """
-        if not self.workers:
+        if not self.workers or len(user) > requests.LONGEST_USER:
             return None
         if self._aliases is None or len(self._aliases) >= MOST_ALIASES:
             self._aliases = {}

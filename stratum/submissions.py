@@ -37,7 +37,6 @@ _SUSPECT = frozenset(
         RejectReason.NTIME_TOO_OLD,
         RejectReason.NTIME_TOO_NEW,
         RejectReason.BAD_VERSION_BITS,
-        RejectReason.UNAUTHORIZED,
     }
 )
 
@@ -113,13 +112,17 @@ def submit(session: "Session", request_id: bytes, params: SubmitParams, now: flo
 
 
 def _is_within_grace(session: "Session", job: Job, now: float) -> bool:
-    """Whether a job of the tip just before this one still counts: the miner could not know better.
+    """Whether a job of an earlier tip still counts: its miner could not know better.
 
-    The grace runs from when this session was sent the new work; until then, from when the tip moved.
+    The grace runs from when this session was sent the new work; for a job of the tip before last, or where
+    nothing was sent yet, from when the job's own tip ended.
     """
     book = session.book
-    since = session.tip_sent_at if session.tip == book.tip else book.tip_changed_at
-    return job.tip == book.tip - 1 and now - since <= session.rules.late_share_grace_seconds
+    if session.tip == book.tip == job.tip + 1:
+        since: float | None = session.tip_sent_at
+    else:
+        since = book.ended_at(job.tip)
+    return since is not None and now - since <= session.rules.late_share_grace_seconds
 
 
 def settle(session: "Session", submission: Submission, pow_hash: bytes, now: float) -> None:
@@ -204,8 +207,8 @@ def _refuse(
     session.events.append(Refused(worker, reason, work, now))
     if reason in _PENALISED:
         session.spend(Limit.PENALTIES, now)
-    elif reason is RejectReason.UNAUTHORIZED and not session.workers:
-        session.spend(Limit.EARLY_SUBMITS, now)
+    elif reason is RejectReason.UNAUTHORIZED:
+        session.spend(Limit.STRANGERS_SHARES if session.workers else Limit.EARLY_SUBMITS, now)
     elif reason in _SUSPECT:
         _judge_quality(session)
 

@@ -46,6 +46,7 @@ FIRST_RETRY_SECONDS = 0.25
 LONGEST_RETRY_SECONDS = 30.0
 
 LAST_WRITE_SECONDS = 5.0
+MOST_NAMED = 10  # hashes in one line of the log; a flood on regtest leaves thousands
 # For a block that was found in the last moment of a drain: to be assembled and written, on a disk that works.
 
 FOLDERS = {
@@ -142,7 +143,8 @@ class Submitter:
             await asyncio.wait(self._tasks, timeout=timeout_seconds)
         late = dict(self._tasks)
         if late:
-            logger.warning("without a verdict, kept for the next start: blocks %s", ", ".join(late.values()))
+            named = ", ".join(list(late.values())[:MOST_NAMED])
+            logger.warning("without a verdict, kept for the next start: %d blocks, %s", len(late), named)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

@@ -38,6 +38,10 @@ UNAUTHORISED, FORBIDDEN, SERVICE_UNAVAILABLE = 401, 403, 503
 T = TypeVar("T")
 
 
+# What msgspec raises for bytes that are not the JSON asked for; the last two are not errors of its own.
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
 class NodeError(Exception):
     """Asking a node failed. `str()` is one line for the operator."""
 
@@ -107,7 +111,7 @@ class NodeRpc:
         try:
             # float_hook covers what a typed Decimal does not, untyped places: money never becomes a float.
             return msgspec.json.Decoder(result, float_hook=Decimal).decode(raw)
-        except msgspec.MsgspecError as error:
+        except UNDECODABLE as error:
             raise NodeUnreachable(
                 f"{self._url} answered {method} with something unexpected ({error}): "
                 "check that the url is that of a node of this coin"
@@ -195,7 +199,7 @@ class NodeRpc:
             raise NodeUnreachable(self._why_refused(status))
         try:
             reply = _reply_decoder.decode(body)
-        except msgspec.MsgspecError:
+        except UNDECODABLE:
             raise NodeUnreachable(
                 f"{self._url} answered {method} with HTTP {status} and no JSON-RPC reply: "
                 "check that the url is the node's RPC address"

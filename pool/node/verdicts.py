@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from pool.node.rpc import Lane, NodeError, NodeRpc, NodeUnreachable, RpcError
+from pool.node.rpc import UNDECODABLE, Lane, NodeError, NodeRpc, NodeUnreachable, RpcError
 
 SUBMIT_TIMEOUT_SECONDS = 60.0
 # The node answers after it has checked the whole block; a full one on a slow disk takes several seconds.
@@ -73,7 +73,7 @@ async def submit_to(
 def _answer(raw: msgspec.Raw) -> str:
     try:
         return msgspec.json.decode(raw, type=str | None) or ""
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         # BIP 22 knows no such answer; whatever it is, the operator should see it.
         return bytes(raw)[:200].decode("utf-8", "replace")
 

@@ -729,3 +729,21 @@ def test_whatever_the_file_holds_its_problems_are_a_list(write: Write, content: 
 def test_an_empty_path_is_not_the_settings_own_folder(write: Write, key: str) -> None:
     key_path, _, message = only_problem_of(write(MINIMAL + f'{key}: ""\n'))
     assert (key_path, message) == (key, "is ''; it must be text, not empty")
+
+
+@pytest.mark.parametrize("key", ["notify_socket"])
+def test_a_key_whose_value_was_blanked_is_not_set(write: Write, key: str) -> None:
+    assert getattr(load(write(MINIMAL + f"{key}:\n"), {}), key) is None
+
+
+@pytest.mark.parametrize("key", ["zmq_hashblock", "user", "password_file", "password_environment"])
+def test_a_blanked_key_of_a_node_is_not_set(write: Write, key: str) -> None:
+    assert getattr(load(write(MINIMAL + f"    {key}: null\n"), {}).nodes[0], key) is None
+
+
+def test_a_blanked_cookie_file_leaves_the_node_without_a_way_in(write: Write) -> None:
+    key_path, _, message = only_problem_of(
+        write(MINIMAL.replace("cookie_file: node/.cookie", "cookie_file:"))
+    )
+    assert key_path == "nodes.0"
+    assert message.startswith("needs a cookie_file")

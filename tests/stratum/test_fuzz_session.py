@@ -106,6 +106,7 @@ def size_of(session: Session) -> int:
     return (
         len(session.unread())
         + sum(len(part) for part in session.out)
+        + sum(len(user) for user in session._aliases or ())
         + len(session.workers) * 400
         + len(session.offers) * 200
     )

@@ -8,7 +8,7 @@ import pytest
 
 from stratum.events import SessionExport
 from stratum.session import Session
-from tests.builders import SHA256D, USER, FakeOwner, Peer, error_code, make_job, make_rules
+from tests.builders import OTHER_ADDRESS, SHA256D, USER, FakeOwner, Peer, error_code, make_job, make_rules
 
 START = 1024.0
 EVERY_HASH = 1e-10  # the target is 2^256 - 1
@@ -87,6 +87,17 @@ def test_a_share_for_a_tip_that_moved_while_the_miner_was_away_is_stale() -> Non
     assert error_code(again.submit(job, 1)) == 21
 
 
+def test_names_authorised_before_the_subscription_stand_against_a_resume() -> None:
+    """Two machines of one household share an address; in a solo pool the other's payee would win."""
+    owner = FakeOwner()
+    session_id = parked(owner, miner_with_a_job(owner))
+    other = Peer(owner, difficulty=START, is_solo=True)
+    assert other.call("mining.authorize", f"{OTHER_ADDRESS}.rig", "x")["result"] is True
+    reply = other.call("mining.subscribe", "cgminer/4.11.1", session_id)
+    assert reply["result"][1] != "f0010203", "an extranonce1 of its own"
+    assert [worker.account for worker in other.session.workers.values()] == [OTHER_ADDRESS]
+
+
 # ---------------------------------------------------------------------- staleness is the gateway's
 
 
@@ -102,16 +113,27 @@ def test_until_it_is_sent_the_new_job_a_miner_has_the_grace_from_the_tips_change
     assert error_code(peer.submit(job, 2)) == 21
 
 
-def test_a_job_two_tips_old_is_stale_however_fresh_the_last_tip_is() -> None:
+@pytest.mark.parametrize(
+    ("second_tip_at", "submitted_at", "code"),
+    [
+        (100.05, 100.9, None),  # a block and at once its sibling: still within a second of the job's own end
+        (100.05, 101.1, 21),
+        (200.0, 200.5, 21),  # however fresh the last tip is
+    ],
+)
+def test_a_job_two_tips_old_counts_by_when_its_own_tip_ended(
+    second_tip_at: float, submitted_at: float, code: int | None
+) -> None:
     owner = FakeOwner()
     peer = miner_with_a_job(owner, EVERY_HASH)
     job = owner.book.find("1")
     assert job is not None
-    peer.now = 100.0
-    for tip in (2, 3):
-        owner.book.new_tip(100.0)
+    for tip, at in ((2, 100.0), (3, second_tip_at)):
+        peer.now = at
+        owner.book.new_tip(at)
         peer.announce(make_job(job_id=f"t{tip}", tip=tip))
-    assert error_code(peer.submit(job, 1)) == 21
+    peer.now = submitted_at
+    assert error_code(peer.submit(job, 1)) == code
 
 
 # ---------------------------------------------------------------------- a process that takes over

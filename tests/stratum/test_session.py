@@ -694,16 +694,32 @@ def test_a_name_that_is_added_later_is_found_in_another_spelling_too() -> None:
     assert error_code(peer.submit(job, 2, user=shouted)) != 24
 
 
-@pytest.mark.parametrize("fields", [{"ntime": "00000000"}, {"user": "nobody.here"}])
-def test_a_machine_whose_shares_are_all_refused_is_dropped_at_the_hundredth(fields: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("fields", "count", "cause"),
+    [
+        ({"ntime": "00000000"}, 100, "bad_shares"),
+        ({"user": "nobody.here"}, 1200, "shares_of_strangers"),  # behind a proxy others do honest work
+    ],
+)
+def test_a_machine_whose_shares_are_all_refused_is_dropped_in_the_end(
+    fields: dict[str, str], count: int, cause: str
+) -> None:
     peer = mining_peer()
     job = make_job()
     peer.announce(job)
-    for nonce in range(99):
+    for nonce in range(count - 1):
         peer.submit(job, nonce, **fields)
     assert not peer.is_closed
-    peer.submit(job, 99, **fields)
-    assert peer.session.closed_for == "bad_shares"
+    peer.submit(job, count - 1, **fields)
+    assert peer.session.closed_for == cause
+
+
+def test_long_names_of_strangers_are_not_remembered() -> None:
+    peer = mining_peer()
+    peer.announce(make_job())
+    for number in range(200):
+        peer.submit("unknown", user=f"{number}" + "x" * 7_000)
+    assert len(str(peer.session._aliases)) < 100
 
 
 def test_a_first_line_of_any_kind_meets_the_first_deadline() -> None:

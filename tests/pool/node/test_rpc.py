@@ -200,3 +200,20 @@ def test_credentials_in_a_url_are_refused_since_urls_are_printed() -> None:
 
 def _endpoint(*, url: str) -> NodeEndpoint:
     return NodeEndpoint(name="a", url=url, user="u", password=lambda: "p")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"result": null, "error": {"code": -1, "message": "cannot read /home/Jos\xe9"}, "id": 1}',
+        b'{"result": "\xff\xfe", "error": null, "id": 1}',
+        b'{"result": ' + b"[" * 100_000 + b"]" * 100_000 + b', "error": null, "id": 1}',
+    ],
+    ids=["latin-1 in a message", "bytes in a result", "nesting without end"],
+)
+async def test_an_answer_that_is_not_quite_json_is_a_node_that_gave_none(
+    node: ScriptedNode, rpc: NodeRpc, body: bytes
+) -> None:
+    node.answers["getblockcount"] = Raw(500, body)
+    with pytest.raises(NodeUnreachable):
+        await rpc.call("getblockcount", result=Any)
