@@ -77,7 +77,7 @@ class JobBook:
         return self._jobs.get(job_id)
 
     def ended_at(self, tip: int) -> float | None:
-        """When the tip of this number was followed by another; None for the current and for long gone ones."""
+        """When the tip of this number was followed by another; None for the current and long gone ones."""
         return self._tips_ended_at.get(tip)
 
     def expire(self, now: float) -> None:

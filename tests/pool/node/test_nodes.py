@@ -362,3 +362,18 @@ async def _looked_at(node: ScriptedNode) -> None:
     async with asyncio.timeout(5):
         for _ in range(3):
             await node.asked("getbestblockhash")
+
+
+async def test_an_answer_in_another_character_set_costs_nothing_but_that_answer(first: ScriptedNode) -> None:
+    """Core passes paths of the file system on as they are; what a node says must never end the pool."""
+    recording = Recording()
+    body = b'{"result": null, "error": {"code": -1, "message": "disk of Jos\xe9 is full"}, "id": 1}'
+    async with running(nodes_of(recording, first)):
+        await recording.until(lambda: bool(recording.templates))
+        sound = dict(first.answers)
+        first.answers.update({method: Raw(500, body) for method in sound})
+        asked = first.requests["getblockchaininfo"]  # what a node in trouble is asked first
+        await eventually(lambda: first.requests["getblockchaininfo"] >= asked + 2)
+        first.answers.update(sound)
+        first.stand_at(tip_hash(101), height=101, chainwork=1010)
+        await recording.until_tip(tip_hash(101))

@@ -57,7 +57,12 @@ async def test_answers_and_their_verdicts(
     assert await verdict_of(node) == SubmitVerdict("a", *expected)
 
 
-@pytest.mark.parametrize("answer", [Raw(503, b"Work queue depth exceeded"), Raw(200, b"garbage")])
+LATIN_1 = b'{"result": null, "error": {"code": -1, "message": "disk of Jos\xe9 is full"}, "id": 1}'
+
+
+@pytest.mark.parametrize(
+    "answer", [Raw(503, b"Work queue depth exceeded"), Raw(200, b"garbage"), Raw(500, LATIN_1)]
+)
 async def test_no_answer_is_no_verdict(node: ScriptedNode, answer: Raw) -> None:
     node.answers["submitblock"] = answer
     assert (await verdict_of(node)).judgement is Judgement.SILENT
@@ -154,3 +159,8 @@ async def test_a_hanging_node_is_not_waited_for_once_another_has_accepted() -> N
         await nodes.close()
     assert [verdict.judgement for verdict in verdicts] == [Judgement.SILENT, Judgement.ACCEPTED]
     assert verdicts[0].text == "has not answered yet"
+
+
+async def test_a_verdict_that_is_no_text_is_shown_as_far_as_it_goes(node: ScriptedNode) -> None:
+    node.answers["submitblock"] = Raw(200, b'{"result": "bad \xe9", "error": null, "id": 1}')
+    assert await verdict_of(node) == SubmitVerdict("a", Judgement.REFUSED, '"bad \ufffd"')
