@@ -52,7 +52,7 @@ async def run_check(settings: Settings, hashrate: float, say: Say, complain: Say
         if report.trouble is not None:
             complain(f"node {report.name}: {report.trouble}")
         elif report.fetched is not None:
-            say(f"node {report.name}: {_node_line(report)}")
+            say(f"node {report.name}: {_node_line(report.fetched, report.round_trip_seconds)}")
     fetched = max(
         (report.fetched for report in reports if report.fetched is not None),
         key=lambda one: one.info.chainwork,
@@ -115,14 +115,11 @@ async def _second_opinion(rpc: NodeRpc, address: str) -> str | None:
     )
 
 
-def _node_line(report: NodeReport) -> str:
-    fetched = report.fetched
-    if fetched is None:
-        raise ValueError("only a node that gave a template has a line")
+def _node_line(fetched: FetchedTemplate, round_trip_seconds: float) -> str:
     info, template = fetched.info, fetched.template
     return (
         f"chain {info.chain}, block {info.blocks} of {info.headers} headers, answers in "
-        f"{report.round_trip_seconds * 1000:.1f} ms, template of {len(template.transactions)} transactions"
+        f"{round_trip_seconds * 1000:.1f} ms, template of {len(template.transactions)} transactions"
     )
 
 
@@ -134,7 +131,7 @@ def _tell_work(settings: Settings, here: Network, template: Template, hashrate: 
     say(
         f"next block: height {template.height}, reward {coins_text(template.coinbase_value_sats)} {here.coin}"
     )
-    for line in coinbase_lines(settings, here, template, job):
+    for line in _coinbase_lines(settings, here, template, job):
         say(line)
     for one in settings.stratum.listeners:
         shown = f"[{one.address}]" if ":" in one.address else one.address
@@ -160,7 +157,7 @@ def _first_job(settings: Settings, here: Network, template: Template) -> Job:
     return job
 
 
-def coinbase_lines(settings: Settings, here: Network, template: Template, job: Job) -> list[str]:
+def _coinbase_lines(settings: Settings, here: Network, template: Template, job: Job) -> list[str]:
     """The coinbase of a job, decoded from its bytes: size, script, and each output in words."""
     coinbase = Coinbase(job.coinbase_prefix, job.coinbase_suffix)
     size = extranonce_bytes(here)

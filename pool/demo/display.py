@@ -26,14 +26,9 @@ def screen(snapshot: Snapshot) -> Group:
 
 def _miners(snapshot: Snapshot) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading, justify in (
-        ("miner", "left"),
-        ("hashrate", "right"),
-        ("difficulty", "right"),
-        ("shares", "right"),
-        ("refused", "right"),
-    ):
-        table.add_column(heading, justify=justify, min_width=10)  # type: ignore[arg-type]  # literals in a loop
+    table.add_column("miner", min_width=10)
+    for heading in ("hashrate", "difficulty", "shares", "refused"):
+        table.add_column(heading, justify="right", min_width=10)
     for miner in snapshot.miners:
         table.add_row(
             miner.name,

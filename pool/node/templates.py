@@ -69,8 +69,7 @@ async def read_chain_info(rpc: NodeRpc, network: Network) -> ChainInfo:
             f"({network.chain!r}): correct its url, or the network"
         )
     try:
-        # Parsed here once, so that nobody later meets a node that sent no number.
-        info.chainwork  # noqa: B018
+        int(info.chainwork_hex, 16)  # here once, so that nobody later meets a node that sent no number
     except ValueError:
         raise NodeUnreachable(
             f"getblockchaininfo gave the chainwork {info.chainwork_hex!r}, no hex number"

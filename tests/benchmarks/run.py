@@ -73,6 +73,18 @@ def floor_server(program: Path, port: int) -> Iterator[int]:
         process.wait()
 
 
+async def until_it_listens(port: int) -> None:
+    """The floor has no way to say so: whoever connects first knows."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+
+
 async def load(program: Path, port: int, *options: str) -> dict[str, Any]:
     """One run of the load generator; its report."""
     process = await asyncio.create_subprocess_exec(
@@ -106,7 +118,7 @@ async def measure_shares(generator: Path, floor: Path, pool: RunningPool, second
         ours, report = await share_cost(generator, pool.pid, pool.port, options)
         [floor_port] = free_ports(1)
         with floor_server(floor, floor_port) as floor_pid:
-            await asyncio.sleep(0.2)  # it has no way to say that it listens
+            await until_it_listens(floor_port)
             floors, floor_report = await share_cost(generator, floor_pid, floor_port, options)
         latency = report["latency_ms"]
         say(

@@ -25,6 +25,7 @@ class Owner(FakeOwner):
         self.notes: list[str] = []
         self.events: list[Event] = []
         self.made = 0
+        self.one_closed = asyncio.Event()
 
     def make(self, **more: Any) -> Job:
         self.made += 1
@@ -52,6 +53,7 @@ class Owner(FakeOwner):
 
     def session_closed(self, session: Session, now: float) -> None:
         self.notes.append(f"closed {session.closed_for}")
+        self.one_closed.set()
 
 
 class Client:

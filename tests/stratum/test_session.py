@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from stratum.events import Refused
 from stratum.phases import Want
 from stratum.work.difficulty import target_from_difficulty
 from stratum.work.job import Job
@@ -680,8 +681,9 @@ def test_a_refused_share_in_another_spelling_is_its_workers() -> None:
     shouted = f"{ADDRESS.upper()}.rig"
     peer.submit(job, 1, user=shouted, ntime="00000000")
     [refused] = peer.session.events_received()
-    assert refused.worker is not None  # type: ignore[union-attr]
-    assert refused.worker.account == ADDRESS  # type: ignore[union-attr]
+    assert isinstance(refused, Refused)
+    assert refused.worker is not None
+    assert refused.worker.account == ADDRESS
 
 
 def test_a_name_that_is_added_later_is_found_in_another_spelling_too() -> None:

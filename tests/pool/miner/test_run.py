@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,11 @@ WAIT_SECONDS = 20
 LOW = Refusal(23, "low difficulty")
 
 
-async def mine(url: str, said: list[str] | None = None, **options: object) -> int:
+async def mine(url: str, said: list[str] | None = None, **options: Any) -> int:
     """Run it in this process, to its end."""
     say = said.append if said is not None else None
     async with asyncio.timeout(WAIT_SECONDS):
-        return await run_miner(MinerOptions(url=url, user=USER, **options), say)  # type: ignore[arg-type]
+        return await run_miner(MinerOptions(url=url, user=USER, **options), say)
 
 
 async def test_it_ends_with_0_after_so_many_accepted_shares() -> None:
