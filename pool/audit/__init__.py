@@ -1,0 +1,1 @@
+"""What lets others check the accounts: statements, digests, proofs, and messages signed by an address."""
