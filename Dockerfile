@@ -9,7 +9,7 @@ COPY stratum ./stratum
 COPY payouts ./payouts
 COPY config ./config
 RUN python -m venv /opt/engineroom
-RUN /opt/engineroom/bin/pip install --constraint constraints.txt .
+RUN /opt/engineroom/bin/pip install --constraint constraints.txt ".[postgres]"
 
 FROM python:3.12-slim-bookworm
 # PYTHONSAFEPATH: a folder named pool, stratum, payouts or config in the working directory is never imported.

@@ -15,7 +15,7 @@ demo: $(VENV)/.demo  ## a whole pool on this machine, until BLOCKS=3 blocks are 
 	@$(BIN)/engineroom demo --blocks $(BLOCKS)
 
 test: $(VENV)/.dev  ## install what the tests need, then lint, types and all tests
-	@.ci/packages litecoind
+	@.ci/packages litecoind postgresql
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/python -m pytest -q --durations=10
 

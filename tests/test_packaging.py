@@ -41,6 +41,14 @@ def test_the_example_settings_are_in_the_wheel(wheel_names: set[str]) -> None:
     assert examples <= wheel_names
 
 
+def test_the_databases_migrations_are_in_the_wheel(wheel_names: set[str]) -> None:
+    migrations = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "pool/storage/migrations").glob("*.sql")
+    }
+    assert migrations
+    assert migrations <= wheel_names
+
+
 def test_nothing_else_is_in_the_wheel(wheel_names: set[str]) -> None:
     tops = {name.split("/")[0] for name in wheel_names}
     assert tops == {"pool", "stratum", "payouts", "config", "engineroom-0.1.0.dist-info"}
