@@ -144,6 +144,20 @@ class Kernel:
             return None
         return bytes(self._manager.blocks[entries[key]])
 
+    def check_decodable(self, raw: bytes) -> None:
+        """Raises Undecodable for bytes that are no block."""
+        try:
+            pbk.Block(raw)
+        except RuntimeError as error:
+            raise Undecodable from error
+
+    def is_sound(self, raw: bytes) -> bool:
+        """Whether a block holds by itself: sizes, its coinbase's form, each transaction's form, the merkle
+        root. Its work and its place in the chain are not looked at."""
+        parameters = pbk.ChainParameters(pbk.ChainType.REGTEST)
+        state = pbk.Block(raw).check(parameters.consensus_params, pbk.BlockCheckFlags.MERKLE)
+        return bool(state.validation_mode == pbk.ValidationMode.VALID)
+
     def verify_input(self, raw: bytes, number: int, spent: list[tuple[int, bytes]]) -> str | None:
         """Run one input's script against the outputs that the transaction spends; None where it holds."""
         transaction = pbk.Transaction(raw)

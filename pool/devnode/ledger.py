@@ -30,13 +30,15 @@ class _Connected(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """The best chain as the mempool and the block templates need it."""
+    """The best chain as mempool, templates and wallets need it: unspent outputs, heights of transactions, and
+    who has spent what."""
 
     def __init__(self) -> None:
         self._blocks: list[_Connected] = []
         self._heights: dict[bytes, int] = {}
         self.coins: dict[Outpoint, Coin] = {}
         self.confirmed: dict[bytes, int] = {}
+        self.spenders: dict[Outpoint, bytes] = {}
 
     @property
     def height(self) -> int:
@@ -60,6 +62,14 @@ class Ledger:
     def work_at(self, height: int) -> int:
         """Expected hashes up to and with the block of this height."""
         return self._blocks[height].work
+
+    def transactions_at(self, height: int) -> list[Transaction]:
+        """A block's transactions, the coinbase first."""
+        return self._blocks[height].transactions
+
+    def spent_at(self, height: int) -> dict[Outpoint, Coin]:
+        """What a block spends."""
+        return self._blocks[height].spent
 
     def transaction(self, txid: bytes) -> Transaction | None:
         """A confirmed transaction."""
@@ -89,6 +99,7 @@ class Ledger:
             if position > 0:
                 for outpoint in transaction.inputs:
                     spent[outpoint] = self.coins.pop(outpoint)
+                    self.spenders[outpoint] = transaction.txid
             if height == 0:
                 continue  # the genesis coinbase can never be spent
             for number, output in enumerate(transaction.outputs):
@@ -109,6 +120,8 @@ class Ledger:
             for number in range(len(transaction.outputs)):
                 self.coins.pop((transaction.txid, number), None)
             self.confirmed.pop(transaction.txid, None)
+        for outpoint in block.spent:
+            del self.spenders[outpoint]
         made_here = {transaction.txid for transaction in block.transactions}
         self.coins |= {point: coin for point, coin in block.spent.items() if point[0] not in made_here}
         return block.transactions

@@ -6,6 +6,8 @@ from stratum.work.hashing import sha256d
 
 Outpoint = tuple[bytes, int]  # transaction id in internal order, output number
 
+_LARGEST_REPLACEABLE = 0xFFFFFFFD  # BIP 125: a sequence up to this one signals
+
 
 class TransactionOutput(msgspec.Struct, frozen=True):
     value_sats: int
@@ -13,19 +15,41 @@ class TransactionOutput(msgspec.Struct, frozen=True):
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """Ids in internal order; `raw` includes the witness, `stripped_bytes` is the length without it."""
+    """Ids in internal order; `raw` includes the witness, `stripped_bytes` is the length without it.
+
+    `script_sigs`, `sequences` and `witnesses` have an entry for each input; a witness may be empty.
+    """
 
     raw: bytes
     txid: bytes
     witness_txid: bytes
+    version: int
     inputs: tuple[Outpoint, ...]
+    script_sigs: tuple[bytes, ...]
+    sequences: tuple[int, ...]
     outputs: tuple[TransactionOutput, ...]
+    witnesses: tuple[tuple[bytes, ...], ...]
+    lock_time: int
     stripped_bytes: int
 
     @property
     def weight(self) -> int:
         """BIP 141's weight."""
         return 3 * self.stripped_bytes + len(self.raw)
+
+    @property
+    def virtual_bytes(self) -> int:
+        """A quarter of the weight, rounded up: what fee rates count."""
+        return -(-self.weight // 4)
+
+    @property
+    def is_coinbase(self) -> bool:
+        return self.inputs == ((bytes(32), 0xFFFFFFFF),)
+
+    @property
+    def signals_replacement(self) -> bool:
+        """Whether it says of itself that it may be replaced (BIP 125)."""
+        return any(sequence <= _LARGEST_REPLACEABLE for sequence in self.sequences)
 
 
 class Unparsable(ValueError):
@@ -75,24 +99,35 @@ def _transaction(reader: _Reader) -> Transaction:
     if has_witness:
         reader.take(2)
     body_start = reader.position
-    inputs = tuple(_input(reader) for _ in range(reader.count()))
+    inputs = [_input(reader) for _ in range(reader.count())]
     outputs = tuple(_output(reader) for _ in range(reader.count()))
     body = reader.data[body_start : reader.position]
-    if has_witness:
-        for _ in inputs:
-            for _ in range(reader.count()):
-                reader.take(reader.count())
+    witnesses = tuple(_witness(reader) if has_witness else () for _ in inputs)
     lock_time = reader.take(4)
     raw = reader.data[start : reader.position]
     stripped = version + body + lock_time
-    return Transaction(raw, sha256d(stripped), sha256d(raw), inputs, outputs, len(stripped))
+    return Transaction(
+        raw=raw,
+        txid=sha256d(stripped),
+        witness_txid=sha256d(raw),
+        version=int.from_bytes(version, "little"),
+        inputs=tuple(outpoint for outpoint, _, _ in inputs),
+        script_sigs=tuple(script for _, script, _ in inputs),
+        sequences=tuple(sequence for _, _, sequence in inputs),
+        outputs=outputs,
+        witnesses=witnesses,
+        lock_time=int.from_bytes(lock_time, "little"),
+        stripped_bytes=len(stripped),
+    )
 
 
-def _input(reader: _Reader) -> Outpoint:
+def _input(reader: _Reader) -> tuple[Outpoint, bytes, int]:
     outpoint = (reader.take(32), reader.number(4))
-    reader.take(reader.count())
-    reader.take(4)
-    return outpoint
+    return outpoint, reader.take(reader.count()), reader.number(4)
+
+
+def _witness(reader: _Reader) -> tuple[bytes, ...]:
+    return tuple(reader.take(reader.count()) for _ in range(reader.count()))
 
 
 def _output(reader: _Reader) -> TransactionOutput:

@@ -11,6 +11,7 @@ import zmq
 from aiohttp import web
 
 from pool.devnode.kernel import CannotOpen
+from pool.devnode.keys import UnreadableWallet
 from pool.devnode.methods import Methods
 from pool.devnode.node import Devnode
 from pool.devnode.server import Credentials, application
@@ -44,7 +45,7 @@ async def run_devnode(options: DevnodeOptions, ready: Callable[[str], None]) -> 
     target = _target(options)
     try:
         node = await Devnode.open(options.datadir)
-    except (CannotOpen, OSError) as error:
+    except (CannotOpen, UnreadableWallet, OSError) as error:
         raise CannotRun(str(error)) from error
     publisher: HashblockPublisher | None = None
     credentials: Credentials | None = None

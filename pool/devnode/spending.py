@@ -1,16 +1,18 @@
-"""Keys and signed transactions for the demo and for tests. No wallet."""
+"""Keys, and transactions that spend what is paid to them (P2WPKH, signed by BIP 143). No wallet."""
 
+from collections.abc import Callable, Sequence
 from hashlib import new, sha256
 
 import coincurve
 import msgspec
 
+from pool.devnode.parsing import Outpoint, Transaction, TransactionOutput, parse_transaction
 from stratum.work.hashing import sha256d
 from stratum.work.script import push_data
 from stratum.work.transaction import Output, compact_size, serialise_outputs
 
+REPLACEABLE = 0xFFFFFFFD  # BIP 125's signal, as Core's wallet sets it
 _VERSION = (2).to_bytes(4, "little")
-_SEQUENCE = b"\xfd\xff\xff\xff"
 _SIGHASH_ALL = 1
 
 
@@ -36,33 +38,79 @@ class Spendable(msgspec.Struct, frozen=True):
     value_sats: int
 
 
-def spend(key: Key, coin: Spendable, outputs: list[Output]) -> bytes:
-    """A signed transaction of one P2WPKH input (BIP 143); what the outputs leave is the fee."""
-    outpoint = coin.txid + coin.number.to_bytes(4, "little")
-    body = serialise_outputs(outputs)
-    preimage = (
-        _VERSION
-        + sha256d(outpoint)
-        + sha256d(_SEQUENCE)
-        + outpoint
-        + push_data(b"\x76\xa9\x14" + key.public_hash + b"\x88\xac")
-        + coin.value_sats.to_bytes(8, "little")
-        + _SEQUENCE
-        + sha256d(body[1:])  # BIP 143 hashes the outputs without their count
-        + bytes(4)
-        + _SIGHASH_ALL.to_bytes(4, "little")
+def spend(key: Key, coin: Spendable, outputs: list[Output], *, sequence: int = REPLACEABLE) -> bytes:
+    """A signed transaction of one P2WPKH input; what the outputs leave is the fee."""
+    transaction = parse_transaction(unsigned([((coin.txid, coin.number), sequence)], outputs))
+    return signed(transaction, [TransactionOutput(coin.value_sats, key.script)], {key.script: key}.get)
+
+
+def unsigned(inputs: Sequence[tuple[Outpoint, int]], outputs: Sequence[Output], lock_time: int = 0) -> bytes:
+    """A transaction without signatures from outpoints with their sequences, and outputs; at least one
+    input, since the bytes of one without are also those of a witness's marker."""
+    parts = [_VERSION, compact_size(len(inputs))]
+    for (txid, number), sequence in inputs:
+        parts += (txid, number.to_bytes(4, "little"), b"\x00", sequence.to_bytes(4, "little"))
+    return b"".join([*parts, serialise_outputs(outputs), lock_time.to_bytes(4, "little")])
+
+
+def signed(
+    transaction: Transaction,
+    spent: Sequence[TransactionOutput | None],
+    key_of: Callable[[bytes], Key | None],
+) -> bytes:
+    """The transaction with a signature for every input whose output (of `spent`, by position) has a key;
+    the others are as they were."""
+    witnesses = list(transaction.witnesses)
+    digest_of = _digests(transaction)
+    for position, output in enumerate(spent):
+        key = None if output is None else key_of(output.script)
+        if output is not None and key is not None:
+            digest = digest_of(position, key.public_hash, output.value_sats)
+            witnesses[position] = (key.sign(digest) + bytes((_SIGHASH_ALL,)), key.public)
+    return _with_witnesses(transaction, witnesses)
+
+
+def _digests(transaction: Transaction) -> Callable[[int, bytes, int], bytes]:
+    """BIP 143's digest of an input, by position, key hash and amount. What all inputs share is hashed once:
+    a payment may have hundreds of them."""
+    outpoints = [txid + number.to_bytes(4, "little") for txid, number in transaction.inputs]
+    sequences = [sequence.to_bytes(4, "little") for sequence in transaction.sequences]
+    shared = (
+        transaction.version.to_bytes(4, "little")
+        + sha256d(b"".join(outpoints))
+        + sha256d(b"".join(sequences))
     )
-    signature = key.sign(sha256d(preimage)) + bytes((_SIGHASH_ALL,))
-    witness = b"".join(compact_size(len(item)) + item for item in (signature, key.public))
-    return (
-        _VERSION
-        + b"\x00\x01"
-        + b"\x01"
-        + outpoint
-        + b"\x00"
-        + _SEQUENCE
-        + body
-        + b"\x02"
-        + witness
-        + bytes(4)
-    )
+    outputs_hash = sha256d(_outputs_without_count(transaction))
+    end = transaction.lock_time.to_bytes(4, "little") + _SIGHASH_ALL.to_bytes(4, "little")
+
+    def digest(position: int, public_hash: bytes, value_sats: int) -> bytes:
+        script_code = push_data(b"\x76\xa9\x14" + public_hash + b"\x88\xac")
+        middle = outpoints[position] + script_code + value_sats.to_bytes(8, "little") + sequences[position]
+        return sha256d(shared + middle + outputs_hash + end)
+
+    return digest
+
+
+def _outputs_without_count(transaction: Transaction) -> bytes:
+    serialised = serialise_outputs(_outputs(transaction))
+    return serialised[len(compact_size(len(transaction.outputs))) :]
+
+
+def _outputs(transaction: Transaction) -> list[Output]:
+    return [Output(output.value_sats, output.script) for output in transaction.outputs]
+
+
+def _with_witnesses(transaction: Transaction, witnesses: Sequence[tuple[bytes, ...]]) -> bytes:
+    has_witness = any(witnesses)
+    parts = [transaction.version.to_bytes(4, "little"), b"\x00\x01" if has_witness else b""]
+    parts.append(compact_size(len(transaction.inputs)))
+    for (txid, number), script, sequence in zip(
+        transaction.inputs, transaction.script_sigs, transaction.sequences, strict=True
+    ):
+        parts += (txid, number.to_bytes(4, "little"), compact_size(len(script)), script)
+        parts.append(sequence.to_bytes(4, "little"))
+    parts.append(serialise_outputs(_outputs(transaction)))
+    for witness in witnesses if has_witness else ():
+        parts.append(compact_size(len(witness)))
+        parts += [compact_size(len(item)) + item for item in witness]
+    return b"".join([*parts, transaction.lock_time.to_bytes(4, "little")])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pool.devnode.ledger import Ledger
-from pool.devnode.mempool import Waiting
+from pool.devnode.waiting import Waiting
 from stratum.work.byteorder import displayed
 from stratum.work.difficulty import target_from_bits
 from stratum.work.hashing import sha256d
@@ -15,8 +15,8 @@ REGTEST_BITS = 0x207FFFFF
 _SUBSIDY_SATS = 50 * 100_000_000
 _HALVING_BLOCKS = 150
 _VERSION = 0x20000000
-_WEIGHT_LIMIT = 4_000_000
-_SIGOP_LIMIT = 80_000
+WEIGHT_LIMIT = 4_000_000
+SIGOP_LIMIT = 80_000
 _COINBASE_WEIGHT = 8_000  # Core's reserve since 29
 _COINBASE_SIGOPS = 400
 
@@ -49,9 +49,9 @@ def block_template(
         "mintime": minimum_time,
         "mutable": ["time", "transactions", "prevblock"],
         "noncerange": "00000000ffffffff",
-        "sigoplimit": _SIGOP_LIMIT,
-        "sizelimit": _WEIGHT_LIMIT,
-        "weightlimit": _WEIGHT_LIMIT,
+        "sigoplimit": SIGOP_LIMIT,
+        "sizelimit": WEIGHT_LIMIT,
+        "weightlimit": WEIGHT_LIMIT,
         "curtime": max(now, minimum_time),
         "bits": f"{REGTEST_BITS:08x}",
         "height": height,
@@ -67,7 +67,7 @@ def _fitting(waiting: Iterable[Waiting]) -> Iterable[Waiting]:
     for entry in waiting:
         transaction = entry.transaction
         is_orphan = any(outpoint[0] in left_out for outpoint in transaction.inputs)
-        fits = weight + transaction.weight <= _WEIGHT_LIMIT and sigops + entry.sigop_cost <= _SIGOP_LIMIT
+        fits = weight + transaction.weight <= WEIGHT_LIMIT and sigops + entry.sigop_cost <= SIGOP_LIMIT
         if is_orphan or not fits:
             left_out.add(transaction.txid)
             continue

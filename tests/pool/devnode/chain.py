@@ -20,7 +20,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from pool.devnode.methods import Methods, RpcFailure
+from pool.devnode.failures import RpcFailure
+from pool.devnode.methods import Methods
 from pool.devnode.node import Devnode
 from pool.devnode.parsing import parse_transaction
 from pool.devnode.spending import Key, Spendable, spend

@@ -27,11 +27,11 @@ async def node(tmp_path: Path) -> AsyncIterator[RunningDevnode]:
 
 
 async def post(
-    node: RunningDevnode, body: bytes, login: tuple[str, str] | None = ("u", "p")
+    node: RunningDevnode, body: bytes, login: tuple[str, str] | None = ("u", "p"), path: str = "/"
 ) -> tuple[int, Any]:
     """HTTP status and what the body says, as any client sees them."""
     headers = {} if login is None else {"Authorization": aiohttp.encode_basic_auth(*login)}
-    url = f"http://127.0.0.1:{node.rpc_port}/"
+    url = f"http://127.0.0.1:{node.rpc_port}{path}"
     async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
         text = await answer.read()
         return answer.status, await answer.json() if text else None
@@ -90,6 +90,35 @@ async def test_the_cookie_opens_is_private_and_goes_with_the_process(tmp_path: P
         await node.start()
         assert await post(node, body, (user, secret)) == (401, None)
         assert await node.rpc("getblockcount") == 0  # the new cookie
+
+
+async def test_amounts_are_written_with_eight_decimals_and_read_exactly(node: RunningDevnode) -> None:
+    """As a node's answers look on the wire: a float would have lost the last digits."""
+    address = await node.rpc("getnewaddress")
+    await node.mine(1, address)
+    headers = {"Authorization": aiohttp.encode_basic_auth("u", "p")}
+    url = f"http://127.0.0.1:{node.rpc_port}/wallet/"  # the nameless wallet by its address
+    async with aiohttp.ClientSession() as session:
+        body = b'{"id": 1, "method": "getbalances"}'
+        async with session.post(url, data=body, headers=headers) as answer:
+            assert b'"trusted":0.00000000' in await answer.read()
+        async with session.post(url, data=b'{"method": "getmempoolinfo"}', headers=headers) as answer:
+            assert b'"minrelaytxfee":0.00000100' in await answer.read()
+        paid = f'[[{{"txid": "{"07" * 32}", "vout": 0}}], {{"{address}": 20999999.97690001}}]'.encode()
+        body = b'{"id": 2, "method": "createrawtransaction", "params": ' + paid + b"}"
+        async with session.post(url, data=body, headers=headers) as answer:
+            raw = (await answer.json())["result"]
+    decoded = await node.rpc("decoderawtransaction", raw)
+    assert str(decoded["vout"][0]["value"]) == "20999999.97690001"
+
+
+async def test_a_wallet_that_is_not_loaded_and_half_a_character_are_errors(node: RunningDevnode) -> None:
+    half = b'{"id": "\\ud800", "method": "sendtoaddress", "params": ["\\ud800", 1]}'
+    status, answer = await post(node, half)
+    assert (status, answer["error"]["code"]) == (500, -5)
+    status, answer = await post(node, b'{"method": "getbalances"}', path="/wallet/nobody")
+    text = "Requested wallet does not exist or is not loaded"  # Bitcoin Core, wallet/rpc/util.cpp
+    assert (status, answer["error"]) == (500, {"code": -18, "message": text})
 
 
 # ---------------------------------------------------------------------------- signals of a new tip
@@ -232,6 +261,17 @@ async def test_a_chain_that_the_engine_cannot_open_is_told_with_the_engines_reas
     ended = await engineroom("devnode", "--datadir", tmp_path, "--rpc-port", str(port))
     assert_one_line(ended, str(tmp_path / "blocks"), "Not a directory", code=1)
     assert "another devnode" not in ended.err
+
+
+async def test_a_wallet_that_cannot_be_read_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+    wallet = tmp_path / "wallets" / "default.json"
+    wallet.parent.mkdir()
+    wallet.write_text("{")
+    [port] = free_ports(1)
+    ended = await engineroom("devnode", "--datadir", tmp_path, "--rpc-port", str(port))
+    assert_one_line(ended, str(wallet), "no wallet of this devnode", code=1)
+    assert wallet.read_text() == "{"
+    assert not (tmp_path / "not-closed").exists()  # the chain was closed as it should be
 
 
 async def test_a_zmq_address_in_use_is_named(tmp_path: Path) -> None:

@@ -52,10 +52,9 @@ async def test_without_the_segwit_rule_it_is_refused_in_cores_words(
     assert await chain.refusal("getblocktemplate", *params) == (-8, text)
 
 
-async def test_a_proposal_is_refused_and_not_taken_for_a_question(chain: Chain) -> None:
-    code, text = await chain.refusal("getblocktemplate", {"rules": ["segwit"], "mode": "proposal"})
-    assert code == -8
-    assert "Invalid mode" in text
+async def test_a_mode_that_is_unknown_is_refused(chain: Chain) -> None:
+    asked = {"rules": ["segwit"], "mode": "wish"}
+    assert await chain.refusal("getblocktemplate", asked) == (-8, "Invalid mode")
 
 
 async def test_the_subsidy_halves_at_height_150(chain: Chain) -> None:
@@ -97,14 +96,14 @@ async def test_a_transaction_is_in_the_next_template_with_its_fee_and_gone_once_
 async def test_a_child_follows_its_parent_and_depends_on_its_place(chain: Chain) -> None:
     await chain.mine(102)
     first, second = await chain.coin(1), await chain.coin(2)
-    await chain.send(chain.spend(second, fee_sats=1))
+    await chain.send(chain.spend(second, fee_sats=50))
     parent = chain.spend(first, fee_sats=100)
     parent_id = await chain.send(parent)
     child = type(first)(bytes.fromhex(parent_id)[::-1], 0, first.value_sats - 100)
     child_id = await chain.send(chain.spend(child, fee_sats=200))
 
     entries = (await chain.call("getblocktemplate", SEGWIT))["transactions"]
-    assert [entry["fee"] for entry in entries] == [1, 100, 200]
+    assert [entry["fee"] for entry in entries] == [50, 100, 200]
     assert [entry["depends"] for entry in entries] == [[], [], [2]]  # BIP 22 counts from 1
     [block_hash] = await chain.mine(1)
     assert {parent_id, child_id} < set((await chain.call("getblock", block_hash))["tx"])
