@@ -8,7 +8,7 @@ use, so that one run tells everything. Relative paths are relative to the settin
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +141,7 @@ def _first_line(text: str | None) -> str:
 
 def _settle_paths(draft: Draft[Settings], folder: Path) -> list[Problem]:
     problems = []
-    sections = [(draft, ("data_directory", "notify_socket"), "")]
-    sections += [(node, ("cookie_file", "password_file"), f"{key}.") for key, node in _nodes(draft)]
-    for section, names, prefix in sections:
+    for section, names, prefix in _paths(draft):
         for name in names:
             text = section.values.get(name)
             if text is None:
@@ -157,37 +155,67 @@ def _settle_paths(draft: Draft[Settings], folder: Path) -> list[Problem]:
     return problems
 
 
+def _paths(draft: Draft[Settings]) -> Iterator[tuple[Draft[Any], Sequence[str], str]]:
+    """Each section that holds paths, with their names and what stands before them in a key's path."""
+    yield draft, ("data_directory", "notify_socket"), ""
+    for node, prefix in _nodes(draft):
+        yield node, ("cookie_file",), prefix
+    for section, secret, prefix in _secrets(draft):
+        yield section, (f"{secret}_file",), prefix
+
+
 def _read_secrets(draft: Draft[Settings], environment: Mapping[str, str]) -> list[Problem]:
     problems = []
-    for key, node in _nodes(draft):
-        node.values["password"], problem = _password(node, environment, key)
-        problems += [problem] if problem is not None else []
+    for section, name, prefix in _secrets(draft):
+        try:
+            section.values[name] = _secret(section, name, environment)
+        except _NoSecret as error:
+            section.values[name] = None
+            problems.append(Problem(f"{prefix}{name}_{error.source}", None, str(error)))
     return problems
 
 
-def _nodes(draft: Draft[Settings]) -> list[tuple[str, Draft[Any]]]:
-    return [(f"nodes.{position}", node) for position, node in enumerate(draft.values.get("nodes", ()))]
+def _secrets(draft: Draft[Settings]) -> Iterator[tuple[Draft[Any], str, str]]:
+    """Each section that holds a secret, with its name and what stands before it in a key's path."""
+    yield draft, "database_password", ""
+    for node, prefix in _nodes(draft):
+        yield node, "password", prefix
+    payout = draft.values.get("payout")
+    wallet = payout.values.get("wallet") if isinstance(payout, Draft) else None
+    if isinstance(wallet, Draft):
+        yield wallet, "passphrase", "payout.wallet."
 
 
-def _password(
-    node: Draft[Any], environment: Mapping[str, str], key: str
-) -> tuple[Secret | None, Problem | None]:
-    variable, file = node.values.get("password_environment"), node.values.get("password_file")
+def _nodes(draft: Draft[Settings]) -> list[tuple[Draft[Any], str]]:
+    return [(node, f"nodes.{position}.") for position, node in enumerate(draft.values.get("nodes", ()))]
+
+
+class _NoSecret(Exception):
+    """The file or the environment does not hold it; `source` says which was asked."""
+
+    def __init__(self, source: str, message: str) -> None:
+        super().__init__(message)
+        self.source = source
+
+
+def _secret(section: Draft[Any], name: str, environment: Mapping[str, str]) -> Secret | None:
+    variable, file = section.values.get(f"{name}_environment"), section.values.get(f"{name}_file")
     if variable is not None:
         value = environment.get(variable)
         if not value:
-            message = f"the environment variable {variable} is not set"
-            return None, Problem(f"{key}.password_environment", None, message)
-        return Secret(value), None
-    if file is None:
-        return None, None
+            raise _NoSecret("environment", f"the environment variable {variable} is not set")
+        return Secret(value)
+    return Secret(_content(file)) if file is not None else None
+
+
+def _content(file: str) -> str:
     try:
         value = Path(file).read_text("utf-8").strip("\r\n")
     except UnicodeDecodeError:
-        return None, Problem(f"{key}.password_file", None, f"cannot read {file}: it is not UTF-8 text")
+        raise _NoSecret("file", f"cannot read {file}: it is not UTF-8 text") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte within the path
         reason = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
-        return None, Problem(f"{key}.password_file", None, f"cannot read {file}: {reason}")
+        raise _NoSecret("file", f"cannot read {file}: {reason}") from None
     if not value:
-        return None, Problem(f"{key}.password_file", None, f"{file} is empty")
-    return Secret(value), None
+        raise _NoSecret("file", f"{file} is empty")
+    return value

@@ -8,22 +8,26 @@ from msgspec import Meta
 
 from config.schema import Settings
 from config.secret import Secret
-from config.shape import bare_and_meta, bounds_text
+from config.shape import bare_and_meta, bounds_text, struct_of
 
 WIDTH = 100
 
 _HEADER = """\
 # Engineroom: every setting, its meaning, its bounds and its default.
 # Lines that begin with `# ` and a key show the default; remove the `# ` to change it.
-# Relative paths are relative to this file. Passwords never stand in here: see password_file.
+# Relative paths are relative to this file. Secrets never stand in here: see password_file.
 # Check your file with `engineroom check -c FILE` before you run it.
 """
+
+_ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP 173's key on regtest, worth nothing
 
 # What a required setting or a list shows: a whole that loads, on a network whose coins cost nothing.
 _EXAMPLES: dict[str, str] = {
     "coin": "bitcoin",
     "network": "regtest",
-    "payout.mode": "solo",
+    "payout.address": _ADDRESS,
+    "payout.fees.address": _ADDRESS,
+    "payout.fees.basis_points": "100",
     "nodes.name": "local",
     "nodes.url": "http://127.0.0.1:18443",
     "nodes.cookie_file": "/var/lib/bitcoin/regtest/.cookie",
@@ -54,13 +58,21 @@ def _section(struct: type[msgspec.Struct], path: str, indent: int) -> list[str]:
 def _field(field: Any, hint: Any, path: str, indent: int) -> list[str]:
     bare, meta = bare_and_meta(hint)
     pad = " " * indent
-    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
-        return [*_prose(bare.__doc__ or "", pad), f"{pad}{field.name}:", *_section(bare, path, indent + 2)]
+    struct = struct_of(bare)
+    if struct is not None:
+        return [
+            *_prose(struct.__doc__ or "", pad),
+            f"{pad}{field.name}:",
+            *_section(struct, path, indent + 2),
+        ]
     if get_origin(bare) is tuple:
-        entry = _section(get_args(bare)[0], path, indent + 4)
-        first = next(position for position, line in enumerate(entry) if not line.lstrip().startswith("#"))
-        entry[first] = f"{pad}  - " + entry[first].lstrip()
-        return [*_prose(_sentence(meta, None), pad), f"{pad}{field.name}:", *entry]
+        is_empty = field.default == ()
+        margin = f"{pad}# " if is_empty else pad
+        entry = _entry(get_args(bare)[0], path, len(margin))
+        return [
+            *_prose(_sentence(meta, None), pad),
+            *(margin + line for line in (f"{field.name}:", *entry)),
+        ]
     prose = _prose(_sentence(meta, bare), pad)
     example = _EXAMPLES.get(path)
     if example is not None:
@@ -69,13 +81,21 @@ def _field(field: Any, hint: Any, path: str, indent: int) -> list[str]:
     return [*prose, f"{pad}# {field.name}: {shown}".rstrip()]
 
 
+def _entry(struct: type[msgspec.Struct], path: str, margin: int) -> list[str]:
+    """A list's only entry, as it stands right of a margin."""
+    lines = [line[margin:] for line in _section(struct, path, margin + 4)]
+    first = next(position for position, line in enumerate(lines) if not line.lstrip().startswith("#"))
+    lines[first] = "  - " + lines[first].lstrip()
+    return lines
+
+
 def _sentence(meta: Meta | None, bare: Any) -> str:
     sentence = (meta.description or "") if meta is not None else ""
     options = [option for option in get_args(bare) if isinstance(option, str)]
     bounds = "" if meta is None or meta.pattern or meta.max_length else bounds_text(meta)
     if options:
         return f"{sentence} One of {', '.join(options)}."
-    return f"{sentence} ({bounds.strip()})" if bounds else sentence
+    return f"{sentence} ({bounds.strip(' ,')})" if bounds else sentence
 
 
 def _prose(text: str, pad: str) -> list[str]:

@@ -1,16 +1,19 @@
 """What settings have to do with each other: rules that no single field can state. Pure; it reads nothing.
 
 Each rule is a generator that reads what it judges, and no more: at a field that is unknown it ends, and the
-others go on (see config.draft).
+others go on (see config.draft). Those of money are in config.payout_rules.
 """
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from urllib.parse import parse_qs, urlsplit
 
 from config.draft import as_far_as_known, known
+from config.payout_rules import payout_problems
 from config.problems import Problem
-from config.schema import PLACEHOLDER_ADDRESS, ListenerSettings, NodeSettings, Settings
+from config.repeats import twice
+from config.schema import ListenerSettings, NodeSettings, Settings
 
 NETWORKS = {
     "bitcoin": ("mainnet", "testnet4", "signet", "regtest"),
@@ -26,10 +29,11 @@ def cross_field_problems(settings: Settings) -> list[Problem]:
             _network(settings),
             _stricter_target(settings),
             _socket_path(settings),
-            _payee(settings),
-            _placeholder(settings),
+            _database(settings),
+            _database_password(settings),
             _nodes(settings),
             _listeners(settings),
+            payout_problems(settings),
         )
     )
 
@@ -62,25 +66,40 @@ def _socket_path(settings: Settings) -> Iterator[Problem]:
         yield Problem(key, None, message)
 
 
-def _payee(settings: Settings) -> Iterator[Problem]:
-    payout = settings.payout
-    if payout.mode == "pool" and payout.address is None:
-        yield Problem("payout.address", None, "is missing: in pool mode it says who is paid for blocks")
-    if payout.mode == "solo" and payout.address is not None:
-        message = "has no effect in solo mode, where miners are paid at their own addresses; remove it"
-        yield Problem("payout.address", None, message)
+def _database(settings: Settings) -> Iterator[Problem]:
+    """What is wrong with it is told without it, since it may hold a password."""
+    url = settings.database
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        fields = parse_qs(parts.query, keep_blank_values=True)
+        has_password = parts.password is not None or "password" in fields
+        _ = parts.port  # raises ValueError, where what stands there is no number
+        is_odd = bool(parts.fragment) or "@" in parts.path + parts.query or parts.netloc.count("@") > 1
+    except ValueError:
+        has_password, is_odd = False, True
+    if has_password:
+        message = "holds a password; use database_password_file or database_password_environment"
+        yield Problem("database", None, message)
+    elif is_odd:
+        yield Problem("database", None, "cannot be read as postgresql://USER@HOST:PORT/DATABASE")
 
 
-def _placeholder(settings: Settings) -> Iterator[Problem]:
-    payout = settings.payout
-    if payout.address == PLACEHOLDER_ADDRESS and known(lambda: payout.mode) != "solo":
-        yield Problem("payout.address", None, "still holds the example's text; put in an address of yours")
+def _database_password(settings: Settings) -> Iterator[Problem]:
+    file, variable = settings.database_password_file, settings.database_password_environment
+    if file is not None and variable is not None:
+        message = "and database_password_environment are both given; keep one"
+        yield Problem("database_password_file", None, message)
+    elif (file is not None or variable is not None) and settings.database is None:
+        key = "database_password_file" if file is not None else "database_password_environment"
+        yield Problem(key, None, "has no effect without database: a file needs no password; remove it")
 
 
 def _nodes(settings: Settings) -> Iterator[Problem]:
     for position, node in enumerate(settings.nodes):
         yield from as_far_as_known(_way_in(node, f"nodes.{position}"))
-    yield from _twice(map(_name, settings.nodes), "nodes", "name")
+    yield from twice(map(_name, settings.nodes), "nodes", "name")
 
 
 def _name(node: NodeSettings) -> str | None:
@@ -105,7 +124,7 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
     for position, listener in enumerate(listeners):
         key = f"stratum.listeners.{position}"
         yield from as_far_as_known(_ip_address(listener, key), _difficulty(listener, key))
-    yield from _twice(map(_place, listeners), "stratum.listeners", "port")
+    yield from twice(map(_place, listeners), "stratum.listeners", "port")
 
 
 def _ip_address(listener: ListenerSettings, key: str) -> Iterator[Problem]:
@@ -137,13 +156,3 @@ def _place(listener: ListenerSettings) -> str | None:
     with suppress(ValueError):  # no IP address: another rule tells
         address = str(ipaddress.ip_address(address))
     return f"{address} port {port}"
-
-
-def _twice(names: Iterable[str | None], key: str, what: str) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for position, name in enumerate(names):
-        if name is None:
-            continue
-        if name in seen:
-            yield Problem(f"{key}.{position}.{what}", None, f"{name} is there twice; give each its own")
-        seen.add(name)

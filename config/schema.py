@@ -2,6 +2,7 @@
 
 The prose is written once, here: `config.reference` prints it as the commented reference file,
 `config.loading` quotes the bounds in its errors. Fields of type Secret are never read from the file itself.
+What concerns money is in `config.payout_schema`.
 """
 
 from typing import Annotated, Literal
@@ -9,28 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from config.payout_schema import PayoutSettings
 from config.secret import Secret
-
-PLACEHOLDER_ADDRESS = "PUT-YOUR-ADDRESS-HERE"
-
-
-class PayoutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is paid for a block."""
-
-    mode: Annotated[
-        Literal["pool", "solo"],
-        Meta(
-            description="pool: every block pays `address`. "
-            "solo: a block pays the address in the user name of the miner that found it."
-        ),
-    ]
-    address: Annotated[
-        str | None,
-        Meta(
-            description="Who is paid in `pool` mode: an ordinary address of the coin and network above. "
-            "Not used in `solo` mode.",
-        ),
-    ] = None
 
 
 class CoinbaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,13 +127,14 @@ class StratumSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Meta(description="Push the granted mask with the first job. Bitaxe before 2.0.6 crashes on it."),
     ] = True
     late_share_grace_milliseconds: Annotated[
-        int,
+        int | None,
         Meta(
             ge=0,
             le=10_000,
-            description="How long after a new block shares for the old one are still counted.",
+            description="How long after a new block shares for the old one are still counted; by default "
+            "1000. With `pps` and `fpps` it is 0, since such a share would be paid for and can find nothing.",
         ),
-    ] = 1000
+    ] = None
     maximum_connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="All ports together; needs as many open files.")
     ] = 18_000
@@ -185,6 +167,35 @@ class StratumSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 524288
 
 
+class AccountingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How accounts of the miners' work are kept."""
+
+    slot_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3_600,
+            description="Work is summed up in slots of this length; once there are accounts it stays so.",
+        ),
+    ] = 10
+    retention_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3_650,
+            description="How long every single share is kept, so that accounts can be rebuilt from them.",
+        ),
+    ] = 30
+    window_wait_minutes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_440,
+            description="How long a block waits at most for the shares of a gateway that has fallen silent.",
+        ),
+    ] = 60
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written to stderr."""
 
@@ -206,9 +217,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(
             min_length=1,
-            description="Where found blocks are kept until the nodes have spoken. Created if missing.",
+            description="Where shares, found blocks, the accounts and the journal of payments are kept. "
+            "Created if missing.",
         ),
     ] = "/var/lib/engineroom"
+    database: Annotated[
+        str | None,
+        Meta(
+            pattern=r"^postgresql://\S+\Z",
+            description="Where the accounts are kept; by default in the file DATA_DIRECTORY/accounts.sqlite. "
+            "In PostgreSQL: postgresql://USER@HOST/DATABASE, without a password.",
+        ),
+    ] = None
+    database_password_file: Annotated[
+        str | None, Meta(min_length=1, description="A file that holds the password of PostgreSQL's user.")
+    ] = None
+    database_password_environment: Annotated[
+        str | None,
+        Meta(description="The name of an environment variable that holds the password of PostgreSQL's user."),
+    ] = None
     payout: PayoutSettings
     coinbase: CoinbaseSettings = CoinbaseSettings()
     nodes: Annotated[
@@ -234,7 +261,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = False
     stratum: StratumSettings = StratumSettings()
+    accounting: AccountingSettings = AccountingSettings()
     drain_seconds: Annotated[
         float, Meta(ge=0, le=3600, description="Over how long connections are closed when the pool stops.")
     ] = 10
     log: LogSettings = LogSettings()
+    database_password: Secret | None = None

@@ -21,6 +21,17 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _INLINE_SECRET = "a secret does not belong into this file; use {name}_file or {name}_environment"  # noqa: S105
 
+# What earlier versions called something: what to write now, and the keys that this was meant for.
+FORMER = {
+    "payout.mode": (
+        (
+            "is now `scheme`; instead of `mode: pool` write `scheme: pplns` and `method: wallet`, "
+            "instead of `mode: solo` write `scheme: solo`"
+        ),
+        ("scheme", "method"),
+    ),
+}
+
 
 class Shape:
     """One walk over a document; `problems` holds what it found wrong."""
@@ -77,6 +88,10 @@ class Shape:
         if key in fields:
             self._problem(key_path, _INLINE_SECRET.format(name=key))
             return (f"{key}_file", f"{key}_environment")
+        if key_path in FORMER:
+            message, successors = FORMER[key_path]
+            self._problem(key_path, message)
+            return successors
         near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}"
         self._problem(key_path, f"there is no such setting; {hint}")
@@ -87,8 +102,9 @@ class Shape:
     def _value(self, value: Any, hint: Any, key_path: str) -> Any:
         """The value converted. Raises Unknown where a problem had to be told instead."""
         bare, meta = bare_and_meta(hint)
-        if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
-            return self._section(value, bare, key_path)
+        struct = struct_of(bare)
+        if struct is not None:
+            return self._section(value, struct, key_path)
         if get_origin(bare) is tuple:
             return self._list(value, get_args(bare)[0], meta, key_path)
         return self._scalar(value, hint, key_path)
@@ -128,8 +144,9 @@ class Shape:
 def _told(error: str, value: Any, hint: Any) -> str:
     """msgspec's sentence in the words of an operator: what it is, and what it may be."""
     wanted = _wanted(hint)
-    if isinstance(value, str) and "@" in value:  # may hold a password: not to be printed
-        return f"holds an @; it must be {wanted}"
+    for mark in ("an @", "a password"):  # not to be printed
+        if isinstance(value, str) and mark.partition(" ")[2] in value.lower():
+            return f"holds {mark}; it must be {wanted}"
     return f"is {_shown(value)}; it must be {wanted}" if wanted else error
 
 
@@ -157,6 +174,13 @@ def bare_and_meta(hint: Any) -> tuple[Any, Meta | None]:
         return hint, None
     bare, *extras = get_args(hint)
     return bare, next((extra for extra in extras if isinstance(extra, Meta)), None)
+
+
+def struct_of(bare: Any) -> type[msgspec.Struct] | None:
+    """The struct of a section, be it `Section` or `Section | None`; None for any other value's type."""
+    options = [option for option in get_args(bare) if option is not type(None)] or [bare]
+    [first, *others] = options
+    return first if not others and isinstance(first, type) and issubclass(first, msgspec.Struct) else None
 
 
 def bounds_text(meta: Meta | None) -> str:

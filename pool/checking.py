@@ -15,6 +15,7 @@ from pool.gateway.work_source import EPOCH_BYTES, Variant, WorkSource
 from pool.node.endpoint import NodeEndpoint
 from pool.node.rpc import NodeError, NodeRpc, RpcError
 from pool.node.templates import FetchedTemplate, WrongChain, explain, fetch_template, read_chain_info
+from pool.outlook import NextBlock, outlook_lines
 from pool.preflight import extranonce_bytes
 from pool.translation import endpoint_of, plans, work_rules
 from pool.wording import coins_text, hashrate_text, span_text
@@ -96,23 +97,31 @@ async def _examine(rpc: NodeRpc, endpoint: NodeEndpoint, settings: Settings, her
         trouble = (
             f"is behind: it has {info.blocks} blocks of {info.headers} headers; wait until it has caught up"
         )
-    elif settings.payout.address is not None:
-        trouble = await _second_opinion(rpc, settings.payout.address)
+    else:
+        trouble = await _second_opinion(rpc, settings)
     return NodeReport(endpoint.name, fetched, round_trip, trouble)
 
 
-async def _second_opinion(rpc: NodeRpc, address: str) -> str | None:
-    """The node's own view of the address that blocks will pay:
+async def _second_opinion(rpc: NodeRpc, settings: Settings) -> str | None:
+    """The node's own view of the addresses that will be paid:
     it costs nothing, and a mistake costs blocks."""
+    addresses = {"payout.address": settings.payout.address} | {
+        f"payout.fees.{position}.address": fee.address for position, fee in enumerate(settings.payout.fees)
+    }
+    for key, address in addresses.items():
+        if address is not None and not await _is_known_as_address(rpc, address):
+            return f"does not know {key} {address!r} as an address"
+    return None
+
+
+async def _is_known_as_address(rpc: NodeRpc, address: str) -> bool:
     try:
         answer = await rpc.call("validateaddress", address, result=dict[str, object])
     except RpcError as error:
-        if error.code == METHOD_NOT_FOUND:
-            return None
+        if error.code == METHOD_NOT_FOUND:  # the devnode has no such method, and no opinion
+            return True
         raise
-    return (
-        None if answer.get("isvalid") is True else f"does not know payout.address {address!r} as an address"
-    )
+    return answer.get("isvalid") is True
 
 
 def _node_line(fetched: FetchedTemplate, round_trip_seconds: float) -> str:
@@ -140,16 +149,24 @@ def _tell_work(settings: Settings, here: Network, template: Template, hashrate: 
             f"miners connect to {shown}:{one.port}, difficulty {difficulty.start:g} at first, "
             f"from {difficulty.minimum:g} to {difficulty.maximum:g}"
         )
-    seconds = work_of_target(template.network_target) / hashrate
+    network_work = work_of_target(template.network_target)
+    for line in outlook_lines(settings, _next_block(template, network_work), hashrate):
+        say(line)
     say(
         f"at {hashrate_text(hashrate)} and network difficulty {job.network_difficulty:,.6g} "
-        f"a block is expected every {span_text(seconds)}"
+        f"a block is expected every {span_text(network_work / hashrate)}"
     )
+
+
+def _next_block(template: Template, network_work: int) -> NextBlock:
+    reward_sats = template.coinbase_value_sats
+    fees_sats = sum(transaction.fee_sats for transaction in template.transactions)
+    return NextBlock(network_work, reward_sats, subsidy_sats=reward_sats - fees_sats)
 
 
 def _first_job(settings: Settings, here: Network, template: Template) -> Job:
     source = WorkSource(work_rules(settings, here, os.urandom(EPOCH_BYTES)), JobBook(), plans(settings, here))
-    payee = MINERS_SCRIPT if settings.payout.mode == "solo" else None
+    payee = MINERS_SCRIPT if settings.payout.scheme == "solo" else None
     source.new_template(template, received_at=0.0, now=0.0)
     job = source.current_job(Variant(payee, UNKNOWN.coinbase_bytes), 0.0)
     if job is None:
@@ -167,18 +184,24 @@ def _coinbase_lines(settings: Settings, here: Network, template: Template, job: 
         f"coinbase: {cost.size_bytes} bytes, weight {cost.weight}, tag {settings.coinbase.tag!r}, "
         f"script {script_bytes} of {MAXIMUM_SCRIPT_BYTES} bytes"
     )
-    return [head] + [
+    lines = [head] + [
         f"  pays {coins_text(output.value_sats)} to {_payee_text(settings, here, template, output.script)}"
         for output in decode_outputs(coinbase)
     ]
+    if settings.payout.scheme != "solo" and settings.payout.method == "coinbase":
+        lines.append(
+            "  and once there are shares, their miners in its stead, as many as the firmware has room for"
+        )
+    return lines
 
 
 def _payee_text(settings: Settings, here: Network, template: Template, script: bytes) -> str:
     if script == template.witness_commitment:
         return "nobody: the witness commitment"
-    address = settings.payout.address
-    if address is not None and script == parse_address(address, here).script:
-        return address
-    if settings.payout.mode == "solo" and script == MINERS_SCRIPT:
+    if settings.payout.scheme == "solo" and script == MINERS_SCRIPT:
         return "the address in the user name of the miner that finds it"
+    address, fees = settings.payout.address, settings.payout.fees
+    for known in [*([] if address is None else [address]), *(fee.address for fee in fees)]:
+        if script == parse_address(known, here).script:
+            return known
     return f"the script {script.hex()}"

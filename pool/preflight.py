@@ -1,20 +1,21 @@
-"""Checks of settings that need two leaves: the address on its network, the tag in the script. No I/O."""
+"""Checks of settings that need two leaves: addresses on their network, the tag in the script. No I/O."""
 
 from collections.abc import Iterator
 
-from config.draft import as_far_as_known
+from config.draft import as_far_as_known, known
+from config.payout_schema import FeeSettings
 from config.problems import Problem
 from config.schema import Settings
 from pool.gateway.work_source import EPOCH_BYTES, SALT_BYTES
 from stratum.extranonce import EXTRANONCE1_BYTES
-from stratum.work.address import AddressError, parse_address
+from stratum.work.address import Address, AddressError, parse_address
 from stratum.work.coin import COINS, Network, network
 from stratum.work.coinbase import MAXIMUM_SCRIPT_BYTES, longest_script_bytes
 
 
 def offline_problems(settings: Settings) -> list[Problem]:
     """Everything that is wrong with settings as far as can be told without asking a node."""
-    return list(as_far_as_known(_address(settings), _tag(settings)))
+    return list(as_far_as_known(_address(settings), _fee_addresses(settings), _tag(settings)))
 
 
 def extranonce_bytes(coin_network: Network) -> int:
@@ -24,12 +25,36 @@ def extranonce_bytes(coin_network: Network) -> int:
 
 def _address(settings: Settings) -> Iterator[Problem]:
     coin_network, address = _coin_network(settings), settings.payout.address
-    if coin_network is None or address is None:
+    if coin_network is not None and address is not None:
+        _, problems = _parsed(address, coin_network, "payout.address")
+        yield from problems
+
+
+def _fee_addresses(settings: Settings) -> Iterator[Problem]:
+    coin_network = _coin_network(settings)
+    if coin_network is None:
         return
+    seen: set[str] = set()
+    for position, fee in enumerate(settings.payout.fees):
+        text, key = _recipient(fee), f"payout.fees.{position}.address"
+        if text is None:
+            continue
+        address, problems = _parsed(text, coin_network, key)
+        yield from problems
+        if address is not None and address.text in seen:
+            yield Problem(key, None, f"{text} is there twice; give each its own")
+        seen |= {address.text} if address is not None else set()
+
+
+def _recipient(fee: FeeSettings) -> str | None:
+    return known(lambda: fee.address)
+
+
+def _parsed(text: str, coin_network: Network, key: str) -> tuple[Address | None, list[Problem]]:
     try:
-        parse_address(address, coin_network)
+        return parse_address(text, coin_network), []
     except AddressError as error:
-        yield Problem("payout.address", None, str(error))
+        return None, [Problem(key, None, str(error))]
 
 
 def _tag(settings: Settings) -> Iterator[Problem]:

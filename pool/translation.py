@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.schema import ListenerSettings, NodeSettings, Settings
-from payouts.plan import Plan, sole
+from payouts.plan import Fee, Plan, sole
 from pool.gateway.work_source import Variant, WorkRules
 from pool.node.endpoint import NodeEndpoint
 from stratum.errors import RejectReason
@@ -13,6 +13,8 @@ from stratum.server import Listener
 from stratum.session import SessionRules
 from stratum.work.address import Address, AddressError, WrongNetwork, parse_address
 from stratum.work.coin import Network
+
+LATE_SHARE_GRACE_MILLISECONDS = 1000
 
 
 def work_rules(settings: Settings, network: Network, epoch: bytes) -> WorkRules:
@@ -26,17 +28,31 @@ def work_rules(settings: Settings, network: Network, epoch: bytes) -> WorkRules:
     )
 
 
-def plans(settings: Settings, network: Network) -> Callable[[Variant], Plan]:
-    """Whom each coinbase variant pays: its own payee in solo mode, the pool's address otherwise."""
+def pool_plan(settings: Settings, network: Network) -> Plan | None:
+    """Everything to the pool's own address; None where it has none."""
     address = settings.payout.address
-    pool_plan = None if address is None else sole(parse_address(address, network).script)
+    return None if address is None else sole(parse_address(address, network).script)
+
+
+def plans(
+    settings: Settings, network: Network, current: Callable[[], Plan] | None = None
+) -> Callable[[Variant], Plan]:
+    """Whom each coinbase variant pays: its own payee and the fees with `solo`, what `current` says with the
+    method `coinbase`, the pool's address otherwise."""
+    payout = settings.payout
+    own = pool_plan(settings, network)
+    fees = tuple(
+        Fee(parse_address(fee.address, network).script, fee.basis_points, fee.address) for fee in payout.fees
+    )
 
     def plan_of(variant: Variant) -> Plan:
         if variant.payee is not None:
-            return sole(variant.payee)
-        if pool_plan is None:
+            return sole(variant.payee, fees)
+        if current is not None:
+            return current()
+        if own is None:
             raise ValueError("a solo job without a payee: nobody is announced one before authorize")
-        return pool_plan
+        return own
 
     return plan_of
 
@@ -62,11 +78,19 @@ def listener(settings: Settings, one: ListenerSettings, network: Network) -> Lis
             parse_address=address_book(network),
             version_rolling_mask=int(rules.version_rolling_mask, 16),
             sends_version_mask=rules.send_version_mask,
-            late_share_grace_seconds=rules.late_share_grace_milliseconds / 1000,
-            is_solo=settings.payout.mode == "solo",
+            late_share_grace_seconds=_late_share_grace_milliseconds(settings) / 1000,
+            is_solo=settings.payout.scheme == "solo",
             names_per_connection=rules.maximum_names_per_connection,
         ),
     )
+
+
+def _late_share_grace_milliseconds(settings: Settings) -> int:
+    """As set, else by the scheme: where each share has its price a late one would be paid for nothing."""
+    chosen = settings.stratum.late_share_grace_milliseconds
+    if chosen is not None:
+        return chosen
+    return 0 if settings.payout.scheme in ("pps", "fpps") else LATE_SHARE_GRACE_MILLISECONDS
 
 
 def address_book(network: Network) -> Callable[[str], Address | RejectReason]:

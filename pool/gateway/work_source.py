@@ -5,15 +5,18 @@ Jobs of a variant differ by a salt in the coinbase script, one for each job, sin
 extranonce2 with every job and would find the same hashes again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
 
 import msgspec
 
-from payouts.plan import Plan, amounts
+from payouts.plan import Plan
+from pool.gateway.coinbase_outputs import CoinbaseOutputs, PaidOutputs, Shape
 from stratum.extranonce import EXTRANONCE1_BYTES
 from stratum.jobs import JobBook
 from stratum.work.coin import Network
-from stratum.work.coinbase import build_coinbase
+from stratum.work.coinbase import Coinbase, build_coinbase
 from stratum.work.job import Job
 from stratum.work.template import Template
 from stratum.work.transaction import Output
@@ -39,14 +42,35 @@ class WorkRules(msgspec.Struct, frozen=True):
     epoch: bytes
 
 
+class ShapeJudge(Protocol):
+    """Who tries new coinbase shapes on a node."""
+
+    def is_refused(self, shape: Shape) -> bool:
+        """Whether the node will not have a block whose coinbase looks like this."""
+        ...
+
+    def first_seen(self, shape: Shape, job: Job) -> None:
+        """A job with this shape is going out. Returns at once."""
+        ...
+
+
 class WorkSource:
     """The newest template and the current job of every variant."""
 
-    def __init__(self, rules: WorkRules, book: JobBook, plan_of: Callable[[Variant], Plan]) -> None:
+    def __init__(
+        self,
+        rules: WorkRules,
+        book: JobBook,
+        plan_of: Callable[[Variant], Plan],
+        shapes: ShapeJudge | None = None,
+    ) -> None:
         self._rules = rules
         self._book = book
         self._plan_of = plan_of
+        self._shapes = shapes
+        self._extranonce_bytes = EXTRANONCE1_BYTES + rules.network.proof_of_work.extranonce2_size
         self._template: Template | None = None
+        self._outputs: CoinbaseOutputs | None = None
         self._received_at = 0.0
         self._made_at = 0.0
         self._is_lost = True
@@ -71,6 +95,9 @@ class WorkSource:
         if is_new_tip:
             self._book.new_tip(now)
         self._template = template
+        self._outputs = CoinbaseOutputs(
+            template, partial(self._coinbase, template, bytes(SALT_BYTES)), self._extranonce_bytes
+        )
         self._received_at = received_at
         self._is_lost = False
         self._begin(now)
@@ -119,22 +146,36 @@ class WorkSource:
         self._is_current.clear()
 
     def _build(self, template: Template, variant: Variant, now: float) -> Job:
+        self._counter += 1
+        plan = self._plan_of(variant)
+        paid = self._paid(plan, variant)
+        coinbase = self._coinbase(template, self._counter.to_bytes(SALT_BYTES, "big"), paid.outputs)
+        job = self._job(template, coinbase, plan, variant, now)
+        if self._shapes is not None and len(paid.outputs) > 1:
+            self._shapes.first_seen(paid.shape, job)
+        return job
+
+    def _paid(self, plan: Plan, variant: Variant) -> PaidOutputs:
+        """What the plan pays in this template; one output where the node does not want the coinbase."""
+        assert self._outputs is not None  # noqa: S101  (it comes with the template)
+        paid = self._outputs.of(plan, variant.coinbase_bytes)
+        if self._shapes is not None and len(paid.outputs) > 1 and self._shapes.is_refused(paid.shape):
+            return self._outputs.one(plan)
+        return paid
+
+    def _coinbase(self, template: Template, salt: bytes, outputs: Sequence[Output]) -> Coinbase:
+        return build_coinbase(
+            template,
+            outputs,
+            tag=self._rules.tag,
+            uniqueness=self._rules.epoch + salt,
+            extranonce_bytes=self._extranonce_bytes,
+        )
+
+    def _job(self, template: Template, coinbase: Coinbase, plan: Plan, variant: Variant, now: float) -> Job:
         rules = self._rules
         network = rules.network
         proof_of_work = network.proof_of_work
-        self._counter += 1
-        salt = self._counter.to_bytes(SALT_BYTES, "big")
-        outputs = [
-            Output(value_sats=value, script=script)
-            for script, value in amounts(self._plan_of(variant), template.coinbase_value_sats)
-        ]
-        coinbase = build_coinbase(
-            template,
-            outputs,
-            tag=rules.tag,
-            uniqueness=rules.epoch + salt,
-            extranonce_bytes=EXTRANONCE1_BYTES + proof_of_work.extranonce2_size,
-        )
         return Job(
             template,
             coinbase,
@@ -146,6 +187,11 @@ class WorkSource:
             proof_of_work=proof_of_work,
             chain=network.coin,
             minimum_difficulty_blocks_by_time=network.minimum_difficulty_blocks_by_time,
+            plan_id=plan.id if plan.generation else None,
+            plan_generation=plan.generation,
+            plan_is_stripped=plan.is_stripped,
+            payee=variant.payee,
+            size_class=variant.coinbase_bytes,
         )
 
     def _ntime(self, template: Template, now: float) -> int:

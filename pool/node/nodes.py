@@ -13,6 +13,7 @@ from typing import Protocol
 
 from pool.node.endpoint import NodeEndpoint
 from pool.node.health import Health, TroubleKind, assess, choose
+from pool.node.proposals import NoVerdict, propose_block
 from pool.node.signals import NotifySocket
 from pool.node.templates import FetchedTemplate
 from pool.node.verdicts import Judgement, SubmitVerdict, submit_to
@@ -129,6 +130,16 @@ class Nodes:
             else SubmitVerdict(watch.name, Judgement.SILENT, "has not answered yet")
             for watch, task in zip(self._watches, tasks, strict=True)
         ]
+
+    async def propose_block(self, block_hex: str) -> str | None:
+        """Ask the node that supplies work what it would say of a block (BIP 23): None where it would take it.
+
+        Raises NodeError and NoVerdict where there is no answer.
+        """
+        for watch in self._watches:
+            if watch.name == self._source:
+                return await propose_block(watch.rpc, block_hex)
+        raise NoVerdict("no node supplies work now")
 
     async def _submit_to(self, watch: NodeWatch, block_hex: str, block_hash_hex: str) -> SubmitVerdict:
         verdict = await submit_to(

@@ -20,7 +20,7 @@ MINIMAL = """\
 coin: bitcoin
 network: regtest
 payout:
-  mode: solo
+  scheme: solo
 nodes:
   - name: local
     url: http://127.0.0.1:18443
@@ -57,7 +57,7 @@ def only_problem_of(path: Path, environment: Mapping[str, str] | None = None) ->
 
 def test_the_least_that_loads_has_the_defaults_for_the_rest(write: Write) -> None:
     settings = load(write(MINIMAL), {})
-    assert (settings.coin, settings.network, settings.payout.mode) == ("bitcoin", "regtest", "solo")
+    assert (settings.coin, settings.network, settings.payout.scheme) == ("bitcoin", "regtest", "solo")
     assert settings.coinbase.tag == "/engineroom/"
     assert settings.data_directory == "/var/lib/engineroom"
     assert settings.stratum.listeners == (ListenerSettings(),)
@@ -419,7 +419,7 @@ def test_a_tag_constructs_nothing(write: Write) -> None:
         ("Payout", "did you mean payout?"),
         ("data_dir", "did you mean data_directory?"),
         ("drain-seconds", "did you mean drain_seconds?"),
-        ("colour", "known here: coin, network, data_directory, payout, "),
+        ("colour", "known here: coin, network, data_directory, database, "),
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest_known_one(write: Write, key: str, hint: str) -> None:
@@ -457,7 +457,7 @@ def test_a_key_that_is_no_text_is_an_unknown_one(write: Write, key: str) -> None
     ("key", "place", "line", "prose"),
     [
         ("coin", "coin", 1, "What is mined."),
-        ("payout", "payout", 1, "Who is paid for a block"),
+        ("payout", "payout", 1, "Who is paid for blocks, and how"),
         ("nodes", "nodes", 1, "Full nodes of your own, the preferred one first."),
     ],
 )
@@ -466,7 +466,7 @@ def test_a_missing_key_is_told_with_its_meaning(
 ) -> None:
     sections = {
         "coin": "coin: bitcoin\n",
-        "payout": "payout:\n  mode: solo\n",
+        "payout": "payout:\n  scheme: solo\n",
         "nodes": MINIMAL[MINIMAL.index("nodes:") :],
     }
     assert only_problem_of(write(MINIMAL.replace(sections[key], ""))) == (place, line, f"is missing: {prose}")
@@ -610,7 +610,7 @@ def test_every_problem_is_told_in_the_order_of_the_file(write: Write) -> None:
         "coin: dogecoin\n"
         "network: regtest\n"
         "payuot:\n"
-        "  mode: solo\n"
+        "  scheme: solo\n"
         "nodes:\n"
         "  - name: spaces are not allowed\n"
         "    url: http://127.0.0.1:18443\n"
@@ -647,7 +647,7 @@ def test_rules_secrets_and_further_checks_are_told_together(write: Write) -> Non
 
 
 def test_a_further_problem_at_a_key_that_is_told_already_is_left_out(write: Write) -> None:
-    path = write(MINIMAL.replace("mode: solo", "mode: pool"))
+    path = write(MINIMAL.replace("scheme: solo", "scheme: pplns"))
 
     def further(_: Settings) -> list[Problem]:
         return [Problem("payout.address", None, "cannot be an address")]

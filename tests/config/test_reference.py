@@ -10,6 +10,7 @@ import pytest
 
 import config
 from config.loading import load
+from config.payout_schema import PayoutSettings, WalletSettings
 from config.problems import SettingsError
 from config.reference import WIDTH, reference_yaml
 from config.schema import ListenerSettings, NodeSettings, Settings
@@ -17,6 +18,7 @@ from config.secret import Secret
 
 EXAMPLES = Path(config.__file__).parent / "examples"
 REFERENCE = EXAMPLES / "reference.yaml"
+ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP 173, on regtest
 
 
 def test_the_shipped_file_is_the_generated_one() -> None:
@@ -29,7 +31,7 @@ def test_it_loads_as_it_stands_and_holds_the_defaults() -> None:
         name="local", url="http://127.0.0.1:18443", cookie_file="/var/lib/bitcoin/regtest/.cookie"
     )
     assert settings == Settings(coin="bitcoin", network="regtest", payout=settings.payout, nodes=(node,))
-    assert (settings.payout.mode, settings.payout.address) == ("solo", None)
+    assert settings.payout == PayoutSettings(address=ADDRESS, wallet=WalletSettings())
     assert settings.stratum.listeners == (ListenerSettings(),)
 
 

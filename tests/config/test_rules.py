@@ -6,50 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from config.loading import load
-from config.problems import Problem, SettingsError
+from config.payout_schema import PLACEHOLDER_ADDRESS
 from config.rules import LONGEST_SOCKET_PATH_BYTES, NETWORKS
-from config.schema import PLACEHOLDER_ADDRESS, Settings
 from stratum.work.coin import COINS
-
-COOKIE = "    cookie_file: .cookie\n"
-ENVIRONMENT = {"RPC_PASSWORD": "x"}
-
-
-def text_of(
-    *,
-    coin: str = "bitcoin",
-    network: str = "regtest",
-    payout: str = "  mode: solo\n",
-    login: str = COOKIE,
-    more: str = "",
-) -> str:
-    return (
-        f"coin: {coin}\nnetwork: {network}\npayout:\n{payout}"
-        f"nodes:\n  - name: local\n    url: http://127.0.0.1:18443\n{login}{more}"
-    )
-
-
-def listeners(*entries: str) -> str:
-    return "stratum:\n  listeners:\n" + "".join(f"    - {{{entry}}}\n" for entry in entries)
-
-
-def loaded(folder: Path, text: str) -> Settings:
-    path = folder / "engineroom.yaml"
-    path.write_text(text)
-    return load(path, ENVIRONMENT)
-
-
-def problems(folder: Path, text: str) -> list[Problem]:
-    with pytest.raises(SettingsError) as refused:
-        loaded(folder, text)
-    return refused.value.problems
-
-
-def only_problem(folder: Path, text: str) -> tuple[str, int | None, str]:
-    (problem,) = problems(folder, text)
-    return problem.key_path, problem.line, problem.message
-
+from tests.config.files import COOKIE, listeners, loaded, only_problem, places, problems, text_of
 
 # ---------------------------------------------------------------------- coin and network
 
@@ -102,27 +62,33 @@ def test_a_stricter_target_may_be_trusted_nowhere_else(tmp_path: Path, network: 
 # ---------------------------------------------------------------------- payout
 
 
-def test_pool_mode_pays_an_address(tmp_path: Path) -> None:
-    settings = loaded(tmp_path, text_of(payout="  mode: pool\n  address: bcrt1qx\n"))
+def test_a_pool_has_an_address(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, text_of(payout="  address: bcrt1qx\n"))
     assert settings.payout.address == "bcrt1qx"  # whether it is one is not this package's to say
 
 
 @pytest.mark.parametrize("address", ["", "  address:\n", "  address: ~\n"])
-def test_pool_mode_without_an_address_is_refused(tmp_path: Path, address: str) -> None:
-    key, _, message = only_problem(tmp_path, text_of(payout="  mode: pool\n" + address))
-    assert key == "payout.address"
-    assert message == "is missing: in pool mode it says who is paid for blocks"
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("wallet", "with method wallet it says who is paid for blocks"),
+        ("coinbase", "with method coinbase it holds what does not fit into a block"),
+    ],
+)
+def test_a_pool_without_an_address_is_refused(tmp_path: Path, method: str, reason: str, address: str) -> None:
+    key, _, message = only_problem(tmp_path, text_of(payout=f"  method: {method}\n" + address))
+    assert (key, message) == ("payout.address", f"is missing: {reason}")
 
 
-def test_solo_mode_with_an_address_is_refused(tmp_path: Path) -> None:
+def test_a_solo_pool_with_an_address_is_refused(tmp_path: Path) -> None:
     """Who set it expects to be paid there, and would not be."""
-    key, line, message = only_problem(tmp_path, text_of(payout="  mode: solo\n  address: bcrt1qx\n"))
+    key, line, message = only_problem(tmp_path, text_of(payout="  scheme: solo\n  address: bcrt1qx\n"))
     assert (key, line) == ("payout.address", 5)
-    assert message.startswith("has no effect in solo mode")
+    assert message.startswith("has no effect with scheme solo")
 
 
 def test_the_examples_placeholder_is_refused_by_name(tmp_path: Path) -> None:
-    text = text_of(payout=f"  mode: pool\n  address: {PLACEHOLDER_ADDRESS}\n")
+    text = text_of(payout=f"  scheme: pplns\n  address: {PLACEHOLDER_ADDRESS}\n")
     assert only_problem(tmp_path, text) == (
         "payout.address",
         5,
@@ -130,11 +96,11 @@ def test_the_examples_placeholder_is_refused_by_name(tmp_path: Path) -> None:
     )
 
 
-def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:
-    assert only_problem(tmp_path, text_of(payout="  mode: pplns\n")) == (
-        "payout.mode",
+def test_an_unknown_scheme_is_refused(tmp_path: Path) -> None:
+    assert only_problem(tmp_path, text_of(payout="  scheme: pool\n")) == (
+        "payout.scheme",
         4,
-        "is 'pplns'; it must be one of pool, solo",
+        "is 'pool'; it must be one of pplns, proportional, pps, fpps, solo",
     )
 
 
@@ -322,15 +288,11 @@ def test_a_relative_socket_path_is_measured_from_the_root(tmp_path: Path) -> Non
 # ---------------------------------------------------------------------- all rules, and what they need
 
 
-def places(folder: Path, text: str) -> list[tuple[str, int | None]]:
-    return [(problem.key_path, problem.line) for problem in problems(folder, text)]
-
-
 def test_an_unknown_key_in_each_section_hides_no_rule(tmp_path: Path) -> None:
     text = text_of(
         coin="litecoin",
         network="signet",
-        payout="  mode: pool\n  zzz: 1\n",
+        payout="  scheme: pplns\n  zzz: 1\n",
         login="    zzz: 1\n",
         more="zzz: 1\ntrust_stricter_target: true\n"
         + listeners("address: x, zzz: 1, difficulty: {zzz: 1, start: 0.1}"),
@@ -356,9 +318,9 @@ def test_an_unknown_key_in_each_section_hides_no_rule(tmp_path: Path) -> None:
         ({"coin": "dogecoin", "network": "testnet4"}, "coin"),
         ({"network": "mian", "more": "trust_stricter_target: true\n"}, "network"),
         ({"network": "mainnet", "more": "trust_stricter_target: 1\n"}, "trust_stricter_target"),
-        ({"payout": "  mode: 1\n"}, "payout.mode"),
-        ({"payout": f"  mode: solo\n  address: [{PLACEHOLDER_ADDRESS}]\n"}, "payout.address"),
-        ({"payout": "  mode: pool\n  address: 7\n"}, "payout.address"),
+        ({"payout": "  scheme: 1\n"}, "payout.scheme"),
+        ({"payout": f"  scheme: solo\n  address: [{PLACEHOLDER_ADDRESS}]\n"}, "payout.address"),
+        ({"payout": "  scheme: pplns\n  address: 7\n"}, "payout.address"),
         ({"login": "    cookie_file: 7\n"}, "nodes.0.cookie_file"),
         ({"login": USER + "    password_file: 7\n"}, "nodes.0.password_file"),
         ({"login": "    user: 7\n" + PASSWORD_ENVIRONMENT}, "nodes.0.user"),
@@ -383,7 +345,7 @@ def test_a_value_that_cannot_be_is_one_problem_and_no_rule_guesses_it(
         ({"login": USER + "    password_env: RPC_PASSWORD\n"}, "nodes.0.password_env"),
         ({"login": USER + "    password: hunter2\n"}, "nodes.0.password"),
         ({"login": "    usr: engineroom\n" + PASSWORD_ENVIRONMENT}, "nodes.0.usr"),
-        ({"payout": "  mode: pool\n  adress: bcrt1qx\n"}, "payout.adress"),
+        ({"payout": "  scheme: pplns\n  adress: bcrt1qx\n"}, "payout.adress"),
         ({"more": listeners("port: 3333", "prot: 3334")}, "stratum.listeners.1.prot"),
         ({"more": listeners("difficulty: {strat: 8, maximum: 9}")}, "stratum.listeners.0.difficulty.strat"),
         ({"more": f"data_directory: /{'d' * 95}\nnotify_sockt: /run/x\n"}, "notify_sockt"),
@@ -406,7 +368,7 @@ def test_a_mistyped_key_beside_the_right_one_takes_nothing_from_it(tmp_path: Pat
 
 def test_a_value_that_cannot_be_hides_no_rule_about_the_others(tmp_path: Path) -> None:
     text = text_of(
-        payout=f"  mode: 7\n  address: {PLACEHOLDER_ADDRESS}\n",
+        payout=f"  scheme: 7\n  address: {PLACEHOLDER_ADDRESS}\n",
         login=COOKIE
         + "  - 7\n"
         + "  - name: not a name\n    url: http://127.0.0.1:18444\n    user: x\n"
@@ -417,7 +379,7 @@ def test_a_value_that_cannot_be_hides_no_rule_about_the_others(tmp_path: Path) -
         ),
     )
     assert places(tmp_path, text) == [
-        ("payout.mode", 4),
+        ("payout.scheme", 4),
         ("payout.address", 5),
         ("nodes.1", 10),
         ("nodes.2.name", 11),
@@ -449,7 +411,7 @@ def test_all_rules_are_told_at_once(tmp_path: Path) -> None:
     text = text_of(
         coin="litecoin",
         network="signet",
-        payout="  mode: pool\n",
+        payout="  scheme: pplns\n",
         login=USER,
         more="trust_stricter_target: true\n" + listeners("address: x, difficulty: {start: 0.1}"),
     )

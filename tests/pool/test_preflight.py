@@ -1,12 +1,14 @@
-"""Settings checked against the protocol code: the payout address on its network, the tag in its script."""
+"""Settings checked against the protocol code: addresses on their network, the tag in its script."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from config.loading import load
+from config.payout_schema import FeeSettings, PayoutSettings
 from config.problems import SettingsError
-from config.schema import CoinbaseSettings, NodeSettings, PayoutSettings, Settings
+from config.schema import CoinbaseSettings, NodeSettings, Settings
 from pool.preflight import extranonce_bytes, offline_problems
 from stratum.work.coin import network
 
@@ -26,11 +28,11 @@ NODE = NodeSettings(name="local", url="http://127.0.0.1:18443", cookie_file="/x/
 def settings_of(
     coin: str = "bitcoin", chain: str = "regtest", address: str | None = None, tag: str = "/engineroom/"
 ) -> Settings:
-    mode = "solo" if address is None else "pool"
+    scheme: Literal["solo", "pplns"] = "solo" if address is None else "pplns"
     return Settings(
         coin=coin,
         network=chain,
-        payout=PayoutSettings(mode=mode, address=address),
+        payout=PayoutSettings(scheme=scheme, address=address),
         coinbase=CoinbaseSettings(tag=tag),
         nodes=(NODE,),
     )
@@ -122,6 +124,50 @@ def test_a_network_that_the_coin_has_not_is_left_to_the_other_rules() -> None:
     assert offline_problems(settings_of("litecoin", "signet", "anything")) == []
 
 
+def with_fees(*addresses: str, coin: str = "bitcoin", chain: str = "mainnet") -> Settings:
+    fees = tuple(FeeSettings(address=address, basis_points=100) for address in addresses)
+    return Settings(
+        coin=coin,
+        network=chain,
+        payout=PayoutSettings(scheme="solo", fees=fees),
+        nodes=(NODE,),
+    )
+
+
+def test_fees_go_to_addresses_of_the_network() -> None:
+    assert offline_problems(with_fees(MAINNET_ADDRESS, "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")) == []
+
+
+def test_each_fees_address_that_cannot_be_paid_is_a_problem() -> None:
+    found = offline_problems(with_fees(REGTEST_ADDRESS, MAINNET_ADDRESS, "nobody"))
+    assert [(problem.key_path, problem.message) for problem in found] == [
+        (
+            "payout.fees.0.address",
+            f"'{REGTEST_ADDRESS}' is an address of bitcoin regtest; this pool mines bitcoin mainnet",
+        ),
+        ("payout.fees.2.address", "'nobody' is not an address"),
+    ]
+
+
+def test_one_recipient_written_in_two_ways_is_there_twice() -> None:
+    # BIP 173: bech32 may be all upper case.
+    (problem,) = offline_problems(with_fees(MAINNET_ADDRESS, MAINNET_ADDRESS.upper()))
+    assert problem.key_path == "payout.fees.1.address"
+    assert problem.message == f"{MAINNET_ADDRESS.upper()} is there twice; give each its own"
+
+
+def test_fees_are_not_judged_on_a_network_that_is_unknown() -> None:
+    assert offline_problems(with_fees("nobody", coin="litecoin", chain="signet")) == []
+
+
+def test_a_fee_without_an_address_hides_nothing_about_the_others(tmp_path: Path) -> None:
+    text = (
+        "coin: bitcoin\nnetwork: mainnet\npayout:\n  scheme: solo\n  fees:\n"
+        f"    - {{basis_points: 1}}\n    - {{address: {REGTEST_ADDRESS}, basis_points: 1}}\n{WAY_IN}"
+    )
+    assert places(file_of(tmp_path, text)) == [("payout.fees.0.address", 6), ("payout.fees.1.address", 7)]
+
+
 def file_of(folder: Path, text: str) -> Path:
     path = folder / "engineroom.yaml"
     path.write_text(text)
@@ -137,7 +183,7 @@ def places(path: Path) -> list[tuple[str, int | None]]:
 def test_an_unknown_key_hides_nothing_else_that_is_wrong(tmp_path: Path) -> None:
     path = file_of(
         tmp_path,
-        "coin: bitcoin\nnetwork: mainnet\ncolour: blue\npayout:\n  mode: pool\n"
+        "coin: bitcoin\nnetwork: mainnet\ncolour: blue\npayout:\n  scheme: pplns\n"
         f"  address: {REGTEST_ADDRESS}\n"
         "nodes:\n  - name: local\n    url: http://127.0.0.1:8332\n    user: engineroom\n"
         "    password_environment: RPC_PASSWORD\n"
@@ -175,21 +221,21 @@ WAY_IN = "nodes:\n  - name: local\n    url: http://127.0.0.1:8332\n    cookie_fi
 def test_an_address_is_not_judged_on_a_network_that_is_unknown(
     tmp_path: Path, chain: str, line: tuple[str, int]
 ) -> None:
-    text = f"{chain}payout:\n  mode: pool\n  address: {REGTEST_ADDRESS}\n{WAY_IN}"
+    text = f"{chain}payout:\n  scheme: pplns\n  address: {REGTEST_ADDRESS}\n{WAY_IN}"
     assert places(file_of(tmp_path, text)) == [line]
 
 
 def test_an_address_is_judged_beside_a_tag_that_cannot_be(tmp_path: Path) -> None:
     text = (
-        f"coin: bitcoin\nnetwork: mainnet\npayout:\n  mode: pool\n  address: {REGTEST_ADDRESS}\n"
+        f"coin: bitcoin\nnetwork: mainnet\npayout:\n  scheme: pplns\n  address: {REGTEST_ADDRESS}\n"
         f"coinbase:\n  tag: 7\n{WAY_IN}"
     )
     assert places(file_of(tmp_path, text)) == [("payout.address", 5), ("coinbase.tag", 7)]
 
 
-def test_an_address_is_judged_beside_a_mode_that_cannot_be(tmp_path: Path) -> None:
-    text = f"coin: bitcoin\nnetwork: mainnet\npayout:\n  mode: pplns\n  address: {REGTEST_ADDRESS}\n{WAY_IN}"
-    assert places(file_of(tmp_path, text)) == [("payout.mode", 4), ("payout.address", 5)]
+def test_an_address_is_judged_beside_a_scheme_that_cannot_be(tmp_path: Path) -> None:
+    text = f"coin: bitcoin\nnetwork: mainnet\npayout:\n  scheme: pool\n  address: {REGTEST_ADDRESS}\n{WAY_IN}"
+    assert places(file_of(tmp_path, text)) == [("payout.scheme", 4), ("payout.address", 5)]
 
 
 def test_address_and_tag_are_told_together() -> None:
@@ -200,7 +246,7 @@ def test_address_and_tag_are_told_together() -> None:
 def test_the_problems_come_with_the_files_own(tmp_path: Path) -> None:
     path = file_of(
         tmp_path,
-        "coin: bitcoin\nnetwork: mainnet\npayout:\n  mode: pool\n"
+        "coin: bitcoin\nnetwork: mainnet\npayout:\n  scheme: pplns\n"
         f"  address: {REGTEST_ADDRESS}\n"
         "nodes:\n  - name: local\n    url: http://127.0.0.1:8332\n",
     )

@@ -1,16 +1,20 @@
 """From templates to jobs: a salt for every job, latest wins, nothing handed out as new without a node."""
 
 import itertools
+from typing import Any
 
 import msgspec
 
 from payouts.plan import Payee, Plan, sole
-from pool.gateway.work_source import EPOCH_BYTES, SALT_BYTES, Variant, WorkRules, WorkSource
+from pool.gateway.coinbase_outputs import Shape
+from pool.gateway.work_source import EPOCH_BYTES, SALT_BYTES, ShapeJudge, Variant, WorkRules, WorkSource
 from pool.preflight import extranonce_bytes
 from stratum.agents import UNKNOWN
 from stratum.jobs import JobBook
 from stratum.work.coin import network
 from stratum.work.coinbase import Coinbase, build_coinbase, coinbase_cost, decode_outputs
+from stratum.work.job import Job
+from stratum.work.template import TemplateTransaction
 from stratum.work.transaction import Output
 from tests.builders import REGTEST, make_template
 
@@ -20,7 +24,9 @@ POOL = Variant(None, 700)
 OTHER_TIP = bytes(31) + b"\x01"
 
 
-def make_source(chain: str = "regtest", plan: Plan | None = None) -> tuple[WorkSource, JobBook]:
+def make_source(
+    chain: str = "regtest", plan: Plan | None = None, shapes: ShapeJudge | None = None
+) -> tuple[WorkSource, JobBook]:
     book = JobBook()
     rules = WorkRules(
         network=network("bitcoin", chain),
@@ -30,7 +36,7 @@ def make_source(chain: str = "regtest", plan: Plan | None = None) -> tuple[WorkS
         epoch=b"\xde\xad\xbe\xef",
     )
     plan = plan or sole(POOL_SCRIPT)
-    return WorkSource(rules, book, lambda v: plan if v.payee is None else sole(v.payee)), book
+    return WorkSource(rules, book, lambda v: plan if v.payee is None else sole(v.payee), shapes), book
 
 
 def test_without_a_template_there_is_no_job() -> None:
@@ -154,15 +160,125 @@ def test_a_variant_that_nobody_mines_on_is_let_go_and_its_job_ages() -> None:
     assert len(book) == 1
 
 
-def test_the_outputs_are_the_plans_and_sum_to_the_reward() -> None:
-    # 5,000,000,001 by weights 1:1:1 is 1,666,666,667 each: three times that is exactly the reward
-    payees = tuple(Payee(POOL_SCRIPT[:-1] + bytes([n]), 1) for n in range(3))
-    source, _ = make_source(plan=Plan(payees))
-    source.new_template(make_template(coinbase_value_sats=5_000_000_001), 0.0, 0.0)
-    job = source.current_job(POOL, 0.0)
+# ---------------------------------------------------------------------- coinbases that pay miners
+
+
+class Judge:
+    """Remembers what it was shown and refuses what it is told to."""
+
+    def __init__(self) -> None:
+        self.refused: set[Shape] = set()
+        self.seen: list[tuple[Shape, Job]] = []
+
+    def is_refused(self, shape: Shape) -> bool:
+        return shape in self.refused
+
+    def first_seen(self, shape: Shape, job: Job) -> None:
+        self.seen.append((shape, job))
+
+
+def miners_plan(*weights: int, **fields: Any) -> Plan:
+    payees = tuple(
+        Payee(b"\x00\x14" + bytes([n]) * 20, weight, f"m{n}") for n, weight in enumerate(weights, 1)
+    )
+    return Plan(payees=payees, custody=POOL_SCRIPT, generation=4, **fields)
+
+
+def paid(job: Job | None) -> list[tuple[bytes, int]]:
     assert job is not None
     outputs = decode_outputs(Coinbase(job.coinbase_prefix, job.coinbase_suffix))
-    assert [output.value_sats for output in outputs] == [1_666_666_667] * 3
+    return [(output.script, output.value_sats) for output in outputs if output.value_sats]
+
+
+def test_the_outputs_are_the_plans_and_sum_to_the_reward() -> None:
+    # 5,000,000,001 by weights 1:1:1 is 1,666,666,667 each: three times that is exactly the reward
+    source, _ = make_source(plan=miners_plan(1, 1, 1))
+    source.new_template(make_template(coinbase_value_sats=5_000_000_001), 0.0, 0.0)
+    assert [sats for _, sats in paid(source.current_job(POOL, 0.0))] == [1_666_666_667] * 3
+
+
+def test_a_job_says_what_it_was_built_from() -> None:
+    plan = miners_plan(2, 1)
+    source, _ = make_source(plan=plan.stripped)
+    source.new_template(make_template(), 0.0, 0.0)
+    job = source.current_job(Variant(None, 2250), 0.0)
+    assert job is not None
+    assert (job.plan_id, job.plan_generation, job.plan_is_stripped) == (plan.id, 4, True)
+    assert (job.payee, job.size_class) == (None, 2250)
+    solo = source.current_job(Variant(MINER_SCRIPT, 250), 0.0)
+    assert solo is not None
+    assert (solo.plan_id, solo.payee, solo.size_class) == (None, MINER_SCRIPT, 250)
+
+
+def test_no_coinbase_is_larger_than_the_firmware_takes_and_a_larger_one_pays_more() -> None:
+    source, _ = make_source(plan=miners_plan(*range(200, 0, -1)))
+    template = make_template(witness_commitment=bytes.fromhex("6a24aa21a9ed") + bytes(32))
+    source.new_template(template, 0.0, 0.0)
+    counts = []
+    for size_class in (60, 250, 384, 500, 700, 2250, 6500, 16000):
+        job = source.current_job(Variant(None, size_class), 0.0)
+        outputs = paid(job)
+        counts.append(len(outputs))
+        assert sum(sats for _, sats in outputs) == template.coinbase_value_sats
+        assert job is not None
+        cost = coinbase_cost(
+            Coinbase(job.coinbase_prefix, job.coinbase_suffix), extranonce_bytes(REGTEST), has_witness=True
+        )
+        assert cost.size_bytes <= size_class or len(outputs) == 1
+        if 1 < len(outputs) < 200:
+            assert cost.size_bytes > size_class - 31, "one more output would have fitted"
+    # 51 bytes, a script of 32 and the commitment's 47 leave 120 of 250: 3 outputs of 31; 254 of 384: 8; ...
+    assert counts == [1, 3, 8, 11, 18, 68, 200, 200]
+
+
+def test_a_full_block_leaves_room_for_one_output_and_there_always_is_one() -> None:
+    source, _ = make_source(plan=miners_plan(3, 2, 1))
+    full = TemplateTransaction("00", bytes(32), 0, 0, 3_999_000)
+    source.new_template(make_template(transactions=(full,), merkle_branch=(bytes(32),)), 0.0, 0.0)
+    # 4,000,000 − 324 − 3,999,000 are 676 weight units, 169 bytes; 83 of them before any output: two of 31
+    assert [script for script, _ in paid(source.current_job(POOL, 0.0))] == [
+        b"\x00\x14" + b"\x01" * 20,
+        POOL_SCRIPT,
+    ]
+    over = TemplateTransaction("00", bytes(32), 0, 0, 4_100_000)
+    source.new_template(make_template(transactions=(over,), merkle_branch=(bytes(32),)), 1.0, 1.0)
+    assert paid(source.current_job(POOL, 1.0)) == [(POOL_SCRIPT, 5_000_000_000)]
+
+
+def test_a_new_plan_is_used_by_the_next_job_and_not_by_those_that_are_out() -> None:
+    plans = [miners_plan(1, 1)]
+    book = JobBook()
+    rules = WorkRules(network("bitcoin", "regtest"), b"/test/", 0x1FFFE000, 0x2A, b"\xde\xad\xbe\xef")
+    source = WorkSource(rules, book, lambda _: plans[-1])
+    source.new_template(make_template(), 0.0, 0.0)
+    before = source.current_job(POOL, 0.0)
+    plans.append(miners_plan(3, 1))
+    assert source.current_job(POOL, 1.0) is before
+    source.renew(28.0)
+    # a half each, then three quarters and one
+    assert [sats for _, sats in paid(before)] == [2_500_000_000] * 2
+    assert [sats for _, sats in paid(source.current_job(POOL, 28.0))] == [3_750_000_000, 1_250_000_000]
+    plans.append(plans[-1].stripped)
+    source.renew(56.0)
+    job = source.current_job(POOL, 56.0)
+    assert job is not None
+    assert job.plan_is_stripped
+
+
+def test_the_node_is_shown_each_coinbase_of_several_outputs_and_what_it_refuses_pays_one() -> None:
+    judge = Judge()
+    source, _ = make_source(plan=miners_plan(2, 1), shapes=judge)
+    source.new_template(make_template(), 0.0, 0.0)
+    job = source.current_job(POOL, 0.0)
+    source.current_job(Variant(MINER_SCRIPT, 700), 0.0)
+    assert judge.seen == [(((22, 2),), job)]
+    judge.refused.add(((22, 2),))
+    source.renew(1.0)
+    job = source.current_job(POOL, 1.0)
+    assert paid(job) == [(POOL_SCRIPT, 5_000_000_000)]
+    assert job is not None
+    assert job.plan_id == miners_plan(2, 1).id, "the plan's accounts are owed it"
+    assert len(judge.seen) == 1
 
 
 def test_the_longest_coinbase_that_settings_allow_fits_the_smallest_firmware() -> None:
