@@ -20,20 +20,29 @@ from config.schema import Settings
 from pool.gateway.block_files import FoundBlock
 from pool.gateway.gateway import Gateway
 from pool.gateway.outcome import Outcome
+from pool.gateway.plan_file import PLAN_FILE
+from pool.gateway.plans import PlanHolder
+from pool.gateway.recording import Recording
+from pool.gateway.rehearsal import Rehearsal
 from pool.gateway.submission import Submitter
 from pool.gateway.tally import ShareTally
 from pool.gateway.work_source import EPOCH_BYTES, WorkSource
 from pool.node.nodes import Nodes
 from pool.node.signals import NotifySocketError
 from pool.node.verdicts import SubmitVerdict
-from pool.translation import endpoint_of, listener, plans, work_rules
+from pool.preflight import extranonce_bytes
+from pool.spool.clock import SpoolAheadOfClock
+from pool.spool.frames import SpoolError
+from pool.supervisor import ChildKeeper
+from pool.translation import endpoint_of, listener, plans, pool_plan, work_rules
 from pool.wording import hashrate_text
-from stratum.extranonce import ExtranonceCounter
 from stratum.jobs import JobBook
 from stratum.server import ServerLimits, StratumServer
 from stratum.work.coin import network
 
 HASH_THREADS = 2
+GATEWAY = 0  # the only one, so far
+WON_FILE = "coinbase-plan-won.json"  # the generation that has won: a restart must not forget it
 MAINTENANCE_SECONDS = 1.0
 REPORT_SECONDS = 60.0
 SUBMISSIONS_DRAIN_SECONDS = 10.0
@@ -49,8 +58,12 @@ class CannotStart(Exception):
 class Application:
     """One gateway with its nodes, from the settings to the last closed connection."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Wire it; must be called on the loop. Raises CannotStart where the data directory cannot be had."""
+    def __init__(self, settings: Settings, accountant: ChildKeeper | None = None) -> None:
+        """Wire it; must be called on the loop. Raises CannotStart where the data directory cannot be had.
+
+        `accountant` is kept alive beside the gateway; without one somebody else keeps the accounts.
+        """
+        self._accountant = accountant
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._directory = Path(settings.data_directory)
@@ -60,16 +73,26 @@ class Application:
         self.on_block: Callable[[FoundBlock, Outcome, Sequence[SubmitVerdict]], None] | None = None
 
         book = JobBook()
-        self.work = WorkSource(
-            work_rules(settings, self._network, os.urandom(EPOCH_BYTES)), book, plans(settings, self._network)
+        self.plans = self._plan_holder()
+        self.rehearsal = Rehearsal(
+            self._propose, extranonce_bytes(self._network), self._loop.time, self._renew_work
         )
+        self.work = WorkSource(
+            work_rules(settings, self._network, os.urandom(EPOCH_BYTES)),
+            book,
+            plans(settings, self._network, None if self.plans is None else self.plans.current),
+            self.rehearsal,
+        )
+        self.recording = self._opened_recording()
         self.gateway = Gateway(
             self.work,
             book,
-            ExtranonceCounter(gateway=0, start=int.from_bytes(os.urandom(3), "big")),
+            self.recording.extranonces,
+            self.recording.recorder,
             self.tally,
             self._loop.time,
-            is_solo=settings.payout.mode == "solo",
+            lambda: self.recording.space.admits,
+            is_solo=settings.payout.scheme == "solo",
         )
         self.nodes = Nodes(
             [endpoint_of(node) for node in settings.nodes],
@@ -88,18 +111,62 @@ class Application:
             connections_per_address=settings.stratum.maximum_connections_per_address,
         )
         self.server = StratumServer(self.gateway, limits, self._hashers)
-        self.gateway.attach(self.submitter, self.server.announce)
+        on_win = None if self.plans is None else self.plans.won
+        self.gateway.attach(self.submitter, self.server.announce, on_win)
+        self.pacemaker = self.recording.pacemaker(self.gateway.commit)
+
+    def _plan_holder(self) -> PlanHolder | None:
+        """Where coinbases pay the miners themselves: whom. Solo needs no plan but its own."""
+        payout = self._settings.payout
+        own = pool_plan(self._settings, self._network)
+        if payout.method != "coinbase" or payout.scheme == "solo" or own is None:
+            return None
+        return PlanHolder(
+            self._directory / PLAN_FILE,
+            self._directory / WON_FILE,
+            own,
+            plan_age_seconds=60.0 * payout.coinbase.plan_age_minutes,
+            now=self._loop.time,
+        )
+
+    async def _propose(self, block_hex: str) -> str | None:
+        return await self.nodes.propose_block(block_hex)
+
+    def _renew_work(self) -> None:
+        """A coinbase was refused in rehearsal: nobody is to find a block with it."""
+        self.work.renew(self._loop.time())
+        self.server.announce()
+
+    def _opened_recording(self) -> Recording:
+        """The spool, recovered and locked."""
+        settings = self._settings
+        try:
+            return Recording(self._directory, GATEWAY, f"{settings.coin} {settings.network}")
+        except (SpoolError, SpoolAheadOfClock) as error:
+            raise CannotStart(str(error)) from error
+        except OSError as error:
+            raise self._no_directory(error) from error
 
     def _submitter(self) -> Submitter:
         """Where blocks go; it makes the data directory, and syncs it, before any block is found."""
         settings = self._settings
         try:
-            return Submitter(self._directory, self.nodes, self, network=f"{settings.coin} {settings.network}")
+            return Submitter(
+                self._directory,
+                self.nodes,
+                self,
+                network=f"{settings.coin} {settings.network}",
+                make_room=self.recording.space.make_room,
+            )
         except OSError as error:
-            raise CannotStart(
-                f"cannot write in the data directory {self._directory}: {error.strerror or error}; "
-                "create it, or change data_directory in the settings"
-            ) from error
+            self.recording.release()
+            raise self._no_directory(error) from error
+
+    def _no_directory(self, error: OSError) -> CannotStart:
+        return CannotStart(
+            f"cannot write in the data directory {self._directory}: {error.strerror or error}; "
+            "create it, or change data_directory in the settings"
+        )
 
     # ------------------------------------------------------------------ life
 
@@ -112,6 +179,17 @@ class Application:
         bug: asyncio.Future[None] = self._loop.create_future()
         self._loop.set_exception_handler(functools.partial(_callback_failed, bug))
         raise_file_limit(self._settings.stratum.maximum_connections)
+        try:
+            await self._run(stop, listening, bug)
+        finally:
+            self.recording.release()
+
+    async def _run(
+        self,
+        stop: asyncio.Event,
+        listening: Callable[[list[tuple[str, int]]], None],
+        bug: "asyncio.Future[None]",
+    ) -> None:
         try:
             self.nodes.open()
         except NotifySocketError as error:
@@ -126,6 +204,14 @@ class Application:
                 tasks = [
                     group.create_task(self.nodes.run(), name="nodes"),
                     group.create_task(self.submitter.run(), name="submitter"),
+                    group.create_task(self.pacemaker.run(), name="pacemaker"),
+                    group.create_task(self.rehearsal.run(), name="rehearsal"),
+                    *([group.create_task(self.plans.run(), name="plans")] if self.plans is not None else []),
+                    *(
+                        [group.create_task(self._accountant.run(), name="accountant")]
+                        if self._accountant is not None
+                        else []
+                    ),
                     group.create_task(self._maintain(), name="maintenance"),
                     group.create_task(self._report(), name="report"),
                     group.create_task(_wait_for(bug), name="bugs in callbacks"),
@@ -155,6 +241,9 @@ class Application:
         log.info("stopping: closing %d connections over %g s", len(self.server), seconds)
         await self.server.drain(seconds)
         await self.submitter.drain(SUBMISSIONS_DRAIN_SECONDS)
+        await self.pacemaker.close()
+        if self._accountant is not None:
+            await self._accountant.stop()  # last, so that it counts what was accepted until now
         log.info("stopped: %d shares accepted, %d blocks", self.tally.accepted, self.blocks)
 
     async def _maintain(self) -> None:

@@ -27,7 +27,8 @@ def hashrate_from(text: str) -> float:
 
 def coins_text(sats: int) -> str:
     """Satoshis with the point where people expect it: exact, eight places."""
-    return f"{sats // 100_000_000}.{sats % 100_000_000:08d}"
+    sign, size = ("-" if sats < 0 else ""), abs(sats)
+    return f"{sign}{size // 100_000_000}.{size % 100_000_000:08d}"
 
 
 def span_text(seconds: float) -> str:

@@ -31,7 +31,7 @@ class Share(msgspec.Struct, frozen=True, gc=False):
     computable again.
 
     `is_late` marks a share for the previous tip that came within the grace after the new job; `at` is the
-    clock of the session's `now`.
+    clock of the session's `now`; `reply` is where in the session's `out` its answer waits to be sent.
     """
 
     worker: Worker
@@ -42,6 +42,7 @@ class Share(msgspec.Struct, frozen=True, gc=False):
     pow_hash: bytes
     is_late: bool
     at: float
+    reply: int
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,11 @@ class ExtranonceCounter:
         self._next = start % COUNTER_VALUES
         self._held: set[int] = set()
 
+    @property
+    def next_value(self) -> int:
+        """Where the counter stands: what a successor starts from, or behind."""
+        return self._next
+
     def take(self) -> bytes | None:
         """The next free value, 4 bytes; None where all 2^24 are held (the caller refuses the connection)."""
         if len(self._held) == COUNTER_VALUES:

@@ -9,6 +9,7 @@ import json
 
 from stratum.errors import RejectReason
 
+_ID_HEAD = b'{"id":'
 _ACCEPTED_TAIL = b',"result":true,"error":null}\n'
 _REJECTED_TAIL = {
     reason: f',"result":null,"error":[{reason.code},"{reason.text}",null]}}\n'.encode("ascii")
@@ -30,6 +31,11 @@ def accepted(request_id: bytes) -> bytes:
 def rejected(request_id: bytes, reason: RejectReason) -> bytes:
     """An error; `result` is null, which every client reads as a rejection."""
     return b'{"id":' + request_id + _REJECTED_TAIL[reason]
+
+
+def revoked(accepted_line: bytes, reason: RejectReason) -> bytes:
+    """The error that takes the place of an `accepted` line which was never sent."""
+    return rejected(accepted_line[len(_ID_HEAD) : -len(_ACCEPTED_TAIL)], reason)
 
 
 def denied(request_id: bytes, reason: RejectReason) -> bytes:

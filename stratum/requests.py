@@ -232,6 +232,9 @@ def _check_resumed(session: "Session", worker: Worker) -> None:
     session.resumed_names = False
     if worker not in session.workers.values():
         handover.undo_resume(session)
+        return
+    for resumed in session.workers.values():
+        session.report(Joined(resumed, session.agent))
 
 
 def _deny(session: "Session", request_id: bytes, reason: RejectReason, now: float) -> None:

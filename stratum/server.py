@@ -1,7 +1,8 @@
 """[shell] Listeners, admission, the end of each tick, announcements, drain; it owns the connections.
 
 The end of a tick: everything that arrived in one turn of the loop is recorded first (`ServerOwner.record`,
-then `commit`), and only then are the replies of all its connections written.
+then `commit`), and only then are the replies of all its connections written. Jobs are announced in the same
+order: made, committed, sent.
 
 An announcement goes out in slices of the loop's time, so that shares are still read while five thousand
 lines are written. A newer announcement takes over where an older one has not finished: latest wins.
@@ -72,12 +73,19 @@ class ServerOwner(SessionOwner, Protocol):
         """A job of this variant that nobody has seen."""
         ...
 
+    def admits(self) -> bool:
+        """Whether new connections are welcome."""
+        ...
+
     def record(self, session: Session, events: list[Event]) -> None:
         """Take a session's events into the tick's record."""
         ...
 
     def commit(self) -> None:
-        """The tick's record is complete: make it as safe as it must be before the replies go out."""
+        """The tick's record is complete: make it as safe as it must be before the replies go out.
+
+        Where that fails, replies that depend on it are rewritten before this returns.
+        """
         ...
 
     def session_closed(self, session: Session, now: float) -> None:
@@ -154,6 +162,8 @@ class StratumServer:
         host = connection.limited_as = limited_as(connection.host)
         limits = self._limits
         if self._is_draining or (limits.connections and len(self._connections) >= limits.connections):
+            return False
+        if not self._owner.admits():
             return False
         here = self._per_host.get(host, 0)
         if limits.connections_per_address and here >= limits.connections_per_address:
@@ -267,6 +277,8 @@ class StratumServer:
         self._forced_at[variant] = now
         for connection in still:
             connection.announce(job, now, forced=True)
+        self._owner.commit()
+        for connection in still:
             connection.flush()
 
     # ------------------------------------------------------------------ announcements
@@ -283,6 +295,7 @@ class StratumServer:
         queue = self._fanout
         now = self.now()
         jobs: dict[Hashable, Job | None] = {}
+        announced: list[Connection] = []
         for _ in range(min(FANOUT_SLICE, len(queue))):
             connection = queue.pop()
             if not connection.session.is_mining:
@@ -295,7 +308,10 @@ class StratumServer:
             job = jobs[variant]
             if job is not None:
                 connection.announce(job, now)
-                connection.flush()
+                announced.append(connection)
+        self._owner.commit()
+        for connection in announced:
+            connection.flush()
         if queue:
             self._loop.call_soon(self._fan_out)
 

@@ -11,7 +11,7 @@ import msgspec
 from stratum import replies
 from stratum.agents import sanitise
 from stratum.errors import ProtocolViolation, RejectReason
-from stratum.events import Refused, Share, Worker
+from stratum.events import Event, Refused, Share, Worker
 from stratum.jobs import Offer
 from stratum.limits import Limit
 from stratum.messages import SubmitParams
@@ -145,6 +145,7 @@ def settle(session: "Session", submission: Submission, pow_hash: bytes, now: flo
         _refuse(session, submission.request_id, refusal, submission.params, offer, now)
         return
     session.accepted += 1
+    reply = len(session.out)
     session.out.append(replies.accepted(submission.request_id))
     session.events.append(
         Share(
@@ -156,6 +157,7 @@ def settle(session: "Session", submission: Submission, pow_hash: bytes, now: flo
             pow_hash,
             submission.is_late,
             submission.at,
+            reply,
         )
     )
     if session.pace.share(offer.difficulty.value, submission.at):
@@ -174,8 +176,27 @@ def _hand_over(session: "Session", submission: Submission, pow_hash: bytes) -> N
             sanitise(params.user),
             worker.account if worker else None,
             worker.name if worker else "",
+            worker.script if worker else None,
         )
     )
+
+
+def revoke(session: "Session", events: list[Event]) -> list[Event]:
+    """What was accepted since the last flush could not be recorded: it is refused, and may be sent again.
+
+    The replies are rewritten where they wait, the hashes unclaimed. Gives the events as they are now. What
+    else followed from the shares, a difficulty for one, stands.
+    """
+    return [_revoked(session, event) if isinstance(event, Share) else event for event in events]
+
+
+def _revoked(session: "Session", share: Share) -> Refused:
+    share.offer.job.claimed.discard(share.pow_hash)
+    session.accepted -= 1
+    out = session.out
+    if share.reply < len(out):  # else nobody is left to hear it
+        out[share.reply] = replies.revoked(out[share.reply], RejectReason.TRY_LATER)
+    return Refused(share.worker, RejectReason.TRY_LATER, share.offer.difficulty.work, share.at)
 
 
 def _job_not_offered(session: "Session", request_id: bytes, params: SubmitParams, now: float) -> Job | None:

@@ -15,14 +15,16 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from pool.node.verdicts import SubmitVerdict
 from stratum.work.byteorder import displayed
 from stratum.work.hashing import sha256d
+from stratum.work.job import Job
 
-SCHEMA = 1
+SCHEMA = 2  # 1 had no FoundFacts and no coinbase: the accountant finds them in the block
 HEADER_BYTES = 80
 
 
@@ -36,8 +38,30 @@ class Folder(enum.Enum):
     UNREADABLE = "unreadable"
 
 
+class FoundFacts(msgspec.Struct, frozen=True):
+    """What the gateway's record says of a candidate beyond itself. `at_us` is the record clock's time."""
+
+    at_us: int
+    plan_id: str | None = None
+    plan_is_stripped: bool = False
+    size_class: int = 0
+
+    @classmethod
+    def of(cls, at_us: int, job: Job | None) -> Self:
+        """Of a candidate on this job; of one whose job is gone only the time is left."""
+        if job is None:
+            return cls(at_us)
+        return cls(at_us, job.plan_id, job.plan_is_stripped, job.size_class)
+
+
 class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a block besides its bytes. `block_hash` is displayed hex, `found_at` Unix seconds."""
+    """What is known of a block besides its bytes: all that its record in the spool says, so that either of
+    the two is enough to account for it.
+
+    `block_hash` is displayed hex, `found_at` Unix seconds, `found_at_us` the record clock's microseconds, by
+    which it belongs to a slot. `script_hex` is the output script of `account`, `coinbase_hex` the transaction
+    without its witness, `plan_id` as in the record of its job, `network_target_hex` the job's (64 digits).
+    """
 
     network: str
     block_hash: str
@@ -50,6 +74,13 @@ class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     found_at: float
     crosses_time_edge: bool
+    found_at_us: int = 0
+    script_hex: str | None = None
+    coinbase_hex: str = ""
+    plan_id: str | None = None
+    plan_is_stripped: bool = False
+    size_class: int = 0
+    network_target_hex: str = ""
 
     @property
     def file_name(self) -> str:
@@ -121,7 +152,7 @@ class BlockFiles:
             raise UnreadableBlock(f"{path} is no saved block: {error}") from None
         if displayed(sha256d(header)) != saved.found.block_hash:
             raise UnreadableBlock(f"{path} is damaged: its block is not the one that it names")
-        return saved
+        return _as_of_today(saved)
 
     def set_aside(self, path: Path) -> Path:
         target = self._made(Folder.UNREADABLE) / path.name
@@ -149,6 +180,14 @@ class BlockFiles:
 
     def _path(self, folder: Folder) -> Path:
         return self._blocks / folder.value
+
+
+def _as_of_today(saved: SavedBlock) -> SavedBlock:
+    """A file of schema 1 knows the time in seconds only."""
+    if saved.found.found_at_us:
+        return saved
+    found = msgspec.structs.replace(saved.found, found_at_us=round(saved.found.found_at * 1_000_000))
+    return msgspec.structs.replace(saved, schema=SCHEMA, found=found)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,16 +6,18 @@ submitter, events to the share keeper.
 
 import logging
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol, cast
 
+from pool.gateway.block_files import FoundFacts
 from pool.gateway.parking import Parking
-from pool.gateway.tally import ShareKeeper
+from pool.gateway.tally import ShareTally
 from pool.gateway.work_source import Variant, WorkSource
-from stratum.events import Event, Identity, SessionExport
+from stratum.events import Event, Identity, SessionExport, Worker
 from stratum.extranonce import ExtranonceCounter
 from stratum.jobs import JobBook
 from stratum.session import Session
+from stratum.submissions import revoke
 from stratum.vardiff import DifficultyMemory
 from stratum.work.job import Job
 from stratum.work.share import BlockCandidate
@@ -32,8 +34,36 @@ log = logging.getLogger("engineroom.gateway")
 class CandidateTaker(Protocol):
     """Where block candidates go."""
 
-    def hand_over(self, candidate: BlockCandidate) -> None:
-        """Take it over; returns at once."""
+    def hand_over(self, candidate: BlockCandidate, facts: FoundFacts) -> bool:
+        """Take it over; returns at once. False where it has been handed over before."""
+        ...
+
+
+class ShareKeeper(Protocol):
+    """Who keeps what the accounts are made of."""
+
+    def record(self, events: list[Event]) -> None:
+        """Take the events of one session, in order."""
+        ...
+
+    def left(self, workers: Iterable[Worker]) -> None:
+        """A session with these names is over."""
+        ...
+
+    def job_made(self, job: Job) -> None:
+        """A job will be announced after the next commit."""
+        ...
+
+    def frame_at_us(self) -> int:
+        """When what is taken now happens, microseconds since 1970."""
+        ...
+
+    def candidate_made(self, candidate: BlockCandidate, job: Job, worker: Worker | None) -> None:
+        """A block, on record before the next commit returns, or as soon as anything can be written."""
+        ...
+
+    def commit(self) -> bool:
+        """Write it. False where that fails: then no share since the last call counts."""
         ...
 
 
@@ -46,26 +76,39 @@ class Gateway:
         book: JobBook,
         extranonces: ExtranonceCounter,
         keeper: ShareKeeper,
+        tally: ShareTally,
         now: Callable[[], float],
+        has_room: Callable[[], bool],
         *,
         is_solo: bool,
     ) -> None:
+        """`has_room` says whether the disk takes what more connections would record."""
         self._work = work
         self.book = book
         self._extranonces = extranonces
         self._parking = Parking(extranonces)
         self._memory = DifficultyMemory()
         self._keeper = keeper
+        self._tally = tally
+        self._tick: list[tuple[Session, list[Event]]] = []
         self._now = now
+        self._has_room = has_room
         self._is_solo = is_solo
         self._on_new_work: Callable[[], None] = _nobody_listens
         self._candidates: CandidateTaker | None = None
+        self._on_win: Callable[[int], None] | None = None
 
-    def attach(self, candidates: CandidateTaker, on_new_work: Callable[[], None]) -> None:
-        """Connect the two that need the gateway themselves:
-        where candidates go, and who announces new work."""
+    def attach(
+        self,
+        candidates: CandidateTaker,
+        on_new_work: Callable[[], None],
+        on_win: Callable[[int], None] | None = None,
+    ) -> None:
+        """Connect those that need the gateway themselves: where candidates go, who announces new work, and
+        who is told the generation of the plan that a candidate's coinbase pays by."""
         self._candidates = candidates
         self._on_new_work = on_new_work
+        self._on_win = on_win
 
     # ------------------------------------------------------------------ asked by sessions
 
@@ -84,7 +127,19 @@ class Gateway:
     def block_found(self, candidate: BlockCandidate) -> None:
         if self._candidates is None:
             raise RuntimeError("a miner found a block before the gateway was attached")
-        self._candidates.hand_over(candidate)
+        job = self.book.find(candidate.job_id)
+        if job is not None and job.plan_id is not None and self._on_win is not None:
+            self._on_win(job.plan_generation)  # before the next job can be built on the winner
+        is_new = self._candidates.hand_over(candidate, FoundFacts.of(self._keeper.frame_at_us(), job))
+        if not is_new:
+            return
+        if job is None:  # nobody submits to a job that the book has forgotten; the block's file tells of it
+            log.error("block %s has no job to be recorded with", candidate.block_hash[::-1].hex())
+            return
+        worker = None
+        if candidate.account is not None and candidate.script is not None:
+            worker = Worker(candidate.account, candidate.script, candidate.worker)
+        self._keeper.candidate_made(candidate, job, worker)
 
     # ------------------------------------------------------------------ asked by the server
 
@@ -94,21 +149,46 @@ class Gateway:
         return Variant(payee, session.pace.agent.coinbase_bytes)
 
     def current_job(self, variant: Hashable, now: float) -> Job | None:
-        return self._work.current_job(cast("Variant", variant), now)
+        return self._recorded(self._work.current_job(cast("Variant", variant), now))
 
     def fresh_job(self, variant: Hashable, now: float) -> Job | None:
-        return self._work.fresh_job(cast("Variant", variant), now)
+        return self._recorded(self._work.fresh_job(cast("Variant", variant), now))
+
+    def _recorded(self, job: Job | None) -> Job | None:
+        if job is not None:
+            self._keeper.job_made(job)
+        return job
+
+    def admits(self) -> bool:
+        return self._has_room()
 
     def record(self, session: Session, events: list[Event]) -> None:
         self._keeper.record(events)
+        self._tick.append((session, events))
 
     def commit(self) -> None:
-        self._keeper.commit()
+        is_written = self._keeper.commit()
+        tick = self._tick
+        if not tick:
+            return
+        self._tick = []
+        for session, events in tick:
+            if not is_written:
+                events = self._revoked(session, events)
+            self._tally.record(events)
+
+    def _revoked(self, session: Session, events: list[Event]) -> list[Event]:
+        """The tick's record could not be written: no share of it counts, nor is answered as if it did."""
+        revoked = revoke(session, events)
+        self._keeper.record([new for old, new in zip(events, revoked, strict=True) if new is not old])
+        return revoked
 
     def session_closed(self, session: Session, now: float) -> None:
         if session.pace.last_share is not None and session.first_worker is not None:
             key = session.memory_key(session.first_worker)
             self._memory.remember(key, session.pace.difficulty, now)
+        if not session.resumed_names:  # names that came back with a resume have joined when it is confirmed
+            self._keeper.left(session.workers.values())
         if session.identity is not None:
             self._parking.park(session.export_for_resume(), session.peer, now)
         log.debug("closed %s: %s", session.peer, session.closed_for)

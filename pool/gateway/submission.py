@@ -21,6 +21,7 @@ from pool.gateway.block_files import (
     BlockFiles,
     Folder,
     FoundBlock,
+    FoundFacts,
     NewerBlock,
     SavedBlock,
     UnreadableBlock,
@@ -93,13 +94,18 @@ class Submitter:
         *,
         network: str,
         unix_now: Callable[[], float] = time.time,
+        make_room: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Raises OSError where found blocks could not be kept below the directory."""
+        """`make_room` frees space that is kept for blocks, if it can. It is called in a thread.
+
+        Raises OSError where found blocks could not be kept below the directory.
+        """
         self._files = BlockFiles(directory)
         self._nodes = nodes
         self._listener = listener
         self._network = network
         self._unix_now = unix_now
+        self._make_room = make_room
         self._handed_over: dict[bytes, float] = {}
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._preparations: set[asyncio.Task[Any]] = set()
@@ -110,12 +116,17 @@ class Submitter:
         self._bug: BaseException | None = None
         self._bug_met = asyncio.Event()
 
-    def hand_over(self, candidate: BlockCandidate) -> None:
-        """Start the submission, once for each header. Raises nothing and waits for nothing."""
+    def hand_over(self, candidate: BlockCandidate, facts: FoundFacts | None = None) -> bool:
+        """Start the submission, once for each header: False where it was. Raises and waits for nothing.
+
+        `facts` are what the candidate's record says beyond it; without any, it was found now.
+        """
         now = asyncio.get_running_loop().time()
         if self._is_known(candidate.block_hash, now):
-            return
-        self._start(self._submit_candidate(candidate, self._unix_now()), displayed(candidate.block_hash))
+            return False
+        facts = facts or FoundFacts(round(self._unix_now() * 1_000_000))
+        self._start(self._submit_candidate(candidate, facts), displayed(candidate.block_hash))
+        return True
 
     async def resubmit_saved(self) -> None:
         """Start submitting what an earlier process left in pending/; returns when the files are read."""
@@ -180,16 +191,16 @@ class Submitter:
         self._bug = error
         self._bug_met.set()
 
-    async def _submit_candidate(self, candidate: BlockCandidate, found_at: float) -> None:
+    async def _submit_candidate(self, candidate: BlockCandidate, facts: FoundFacts) -> None:
         # Shielded: a drain that ends the submission must still find the block in its file at the next start.
-        saved, saving = await asyncio.shield(self._keep(self._prepare(candidate, found_at)))
+        saved, saving = await asyncio.shield(self._keep(self._prepare(candidate, facts)))
         await self._submit_until_settled(saved, saving)
 
     async def _prepare(
-        self, candidate: BlockCandidate, found_at: float
+        self, candidate: BlockCandidate, facts: FoundFacts
     ) -> tuple[SavedBlock, asyncio.Task[None]]:
         """The assembled block, and the task that writes it to disk while it is submitted."""
-        saved = await self._assemble(candidate, found_at)
+        saved = await self._assemble(candidate, facts)
         return saved, self._keep(self._save(saved))
 
     def _keep(self, preparation: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -198,7 +209,7 @@ class Submitter:
         task.add_done_callback(self._preparations.discard)
         return task
 
-    async def _assemble(self, candidate: BlockCandidate, found_at: float) -> SavedBlock:
+    async def _assemble(self, candidate: BlockCandidate, facts: FoundFacts) -> SavedBlock:
         loop = asyncio.get_running_loop()
         try:
             block_hex = await loop.run_in_executor(self._assembly_threads, _block_hex, candidate)
@@ -212,9 +223,9 @@ class Submitter:
                 candidate.coinbase.hex(),
             )
             raise
-        return SavedBlock(found=self._found_block(candidate, found_at), block=block_hex)
+        return SavedBlock(found=self._found_block(candidate, facts), block=block_hex)
 
-    def _found_block(self, candidate: BlockCandidate, found_at: float) -> FoundBlock:
+    def _found_block(self, candidate: BlockCandidate, facts: FoundFacts) -> FoundBlock:
         return FoundBlock(
             network=self._network,
             block_hash=displayed(candidate.block_hash),
@@ -225,8 +236,15 @@ class Submitter:
             user=candidate.user,
             account=candidate.account,
             worker=candidate.worker,
-            found_at=found_at,
+            found_at=facts.at_us / 1_000_000,
             crosses_time_edge=candidate.crosses_time_edge,
+            found_at_us=facts.at_us,
+            script_hex=None if candidate.script is None else candidate.script.hex(),
+            coinbase_hex=candidate.coinbase.hex(),
+            plan_id=facts.plan_id,
+            plan_is_stripped=facts.plan_is_stripped,
+            size_class=facts.size_class,
+            network_target_hex=f"{candidate.template.network_target:064x}",
         )
 
     async def _submit_until_settled(self, saved: SavedBlock, saving: asyncio.Task[None] | None) -> None:
@@ -261,9 +279,18 @@ class Submitter:
 
     async def _save(self, saved: SavedBlock) -> None:
         try:
-            await self._with_files(partial(self._files.save, saved))
+            await self._with_files(partial(self._save_with_room, saved))
         except OSError as error:
             logger.error("block %s is not saved (%s); its submission goes on", saved.found.block_hash, error)
+
+    def _save_with_room(self, saved: SavedBlock) -> None:
+        """Blocking. Raises OSError where even the space that was kept for this does not help."""
+        try:
+            self._files.save(saved)
+        except OSError:
+            if not self._make_room():
+                raise
+            self._files.save(saved)
 
     async def _move(self, saved: SavedBlock, folder: Folder) -> None:
         try:

@@ -1,25 +1,12 @@
 """Counts what sessions report, for the log and the demo's display; nobody's money is accounted here."""
 
 from collections import Counter
-from typing import Protocol
 
 import msgspec
 
 from stratum.events import AuthorizeDenied, Event, Joined, Refused, Share
 
 MOST_WORKERS = 10_000
-
-
-class ShareKeeper(Protocol):
-    """Where a tick's events go before its replies do."""
-
-    def record(self, events: list[Event]) -> None:
-        """Take the events of one session, in order."""
-        ...
-
-    def commit(self) -> None:
-        """The tick is complete: when this returns its replies are written."""
-        ...
 
 
 class WorkerTally(msgspec.Struct):
@@ -54,9 +41,6 @@ class ShareTally:
                 self._worker(event.worker.account, event.worker.name)
             elif isinstance(event, AuthorizeDenied):
                 self.denied[event.reason.label] += 1
-
-    def commit(self) -> None:
-        """Nothing to make durable: these are counts."""
 
     def _share(self, share: Share) -> None:
         difficulty = share.offer.difficulty

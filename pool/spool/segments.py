@@ -80,9 +80,11 @@ def newest_epoch(directory: Path) -> str | None:
 
 def read_head(path: Path) -> SegmentHead | None:
     """A segment's head; None where it is torn or damaged. Raises NewerSpool."""
+    size_bytes = path.stat().st_size
     with path.open("rb") as file:
         data = file.read(BLOCK_OVERHEAD)
-        data += file.read(int.from_bytes(data[4:8], "little"))
+        length = int.from_bytes(data[4:8], "little")  # any number, where it is damaged
+        data += file.read(min(size_bytes, length))
     payload = block_at(data, 0)
     try:
         return None if payload is None else decode_head(payload)

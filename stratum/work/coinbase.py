@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stratum.work.script import legacy_sigops, push_data, push_height
+from stratum.work.script import WITNESS_COMMITMENT_HEADER, legacy_sigops, push_data, push_height
 from stratum.work.template import LONGEST_FLAGS, Template
 from stratum.work.transaction import Output, read_compact_size, serialise_outputs
 
@@ -119,3 +119,16 @@ def worst_script(coinbase: Coinbase, extranonce_bytes: int) -> bytes:
     """The input script, with the worst bytes that a miner could choose."""
     before_script = len(_VERSION) + 1 + len(_NULL_OUTPOINT) + 1
     return coinbase.prefix[before_script:] + b"\xac" * extranonce_bytes
+
+
+def outputs_of_transaction(coinbase: bytes) -> list[tuple[bytes, int]]:
+    """(script, sats) of every output of a whole coinbase transaction (non-witness serialisation), in order;
+    the witness commitment, which pays nobody, is left out."""
+    script_at = len(_VERSION) + 1 + len(_NULL_OUTPOINT)
+    length, position = read_compact_size(coinbase, script_at)
+    outputs = decode_outputs(Coinbase(prefix=b"", suffix=coinbase[position + length :]))
+    return [
+        (output.script, output.value_sats)
+        for output in outputs
+        if output.value_sats or not output.script.startswith(WITNESS_COMMITMENT_HEADER)
+    ]

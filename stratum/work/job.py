@@ -46,9 +46,14 @@ class Job:
         "network_difficulty",
         "ntime",
         "offers",
+        "payee",
+        "plan_generation",
+        "plan_id",
+        "plan_is_stripped",
         "previous_hash",
         "proof_of_work",
         "rolling_mask",
+        "size_class",
         "template",
         "tip",
         "version",
@@ -67,7 +72,14 @@ class Job:
         proof_of_work: ProofOfWork,
         chain: str,
         minimum_difficulty_blocks_by_time: bool = False,
+        plan_id: str | None = None,
+        plan_generation: int = 0,
+        plan_is_stripped: bool = False,
+        payee: bytes | None = None,
+        size_class: int = 0,
     ) -> None:
+        """`plan_id` is None where nobody keeps a plan: one script has the reward. `payee` is that of a solo
+        job, `size_class` the bytes that the coinbase was allowed; they are kept for the records."""
         self.id = job_id
         self.template = template
         self.tip = tip
@@ -89,6 +101,11 @@ class Job:
         # now + offset is the latest ntime: the node's time is its template's, plus the time since it came
         self.latest_ntime_offset = template.current_time - received_at + NTIME_AHEAD_SECONDS
         self.minimum_difficulty_blocks_by_time = minimum_difficulty_blocks_by_time
+        self.plan_id = plan_id
+        self.plan_generation = plan_generation
+        self.plan_is_stripped = plan_is_stripped
+        self.payee = payee
+        self.size_class = size_class
         self.claimed: set[bytes] = set()
         # what sessions were promised in the newest announcement, by (difficulty, mask): see stratum.jobs
         self.offers: dict[tuple[float, int], object] = {}

@@ -31,7 +31,8 @@ class BlockCandidate(msgspec.Struct, frozen=True):
     worth.
 
     `block_hash` is sha256d of the header (the block's id on every coin), `coinbase` the full non-witness
-    transaction, `user` the name as submitted; `account` is None where no authorised name stands behind it.
+    transaction, `user` the name as submitted; `account` and its `script` are None where no authorised name
+    stands behind it.
     `crosses_time_edge` says that a refusal by the node is to be expected and not to be counted.
     """
 
@@ -45,6 +46,7 @@ class BlockCandidate(msgspec.Struct, frozen=True):
     account: str | None
     worker: str
     crosses_time_edge: bool
+    script: bytes | None = None
 
 
 def prepare(
@@ -162,6 +164,7 @@ def candidate(
     user: str,
     account: str | None,
     worker: str,
+    script: bytes | None = None,
 ) -> BlockCandidate:
     """Everything that is needed to submit the block, from a submission that `judge` called one."""
     value = int.from_bytes(pow_hash, "little")
@@ -177,4 +180,5 @@ def candidate(
         worker=worker,
         crosses_time_edge=job.minimum_difficulty_blocks_by_time
         and header[68:72] != job.ntime.to_bytes(4, "little"),
+        script=script,
     )

@@ -1,4 +1,5 @@
-"""`make bench`: CPU a share, time to the last of 5,000 connections, memory a connection. It only prints.
+"""`make bench`: CPU a share, the loop's lateness while shares are recorded, time to the last of 5,000
+connections, memory a connection. It only prints.
 
 The server is `engineroom run` as a process of its own, on one core; the load generator has the other. The
 floor is a server in C that answers without hashing: what the sockets alone cost on this machine, in the same
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pool.notify import main as notify
+from tests.benchmarks.recording import measure_recording
 from tests.benchmarks.template_proxy import TemplateProxy
 from tests.harness.devnode import RunningDevnode
 from tests.harness.litecoind import free_ports
@@ -30,6 +32,7 @@ BUILD = HERE / "build"
 SHARE_CONNECTIONS = 200
 SHARE_DIFFICULTY = "0.000000001"  # four hashes a share: the load must not cost more than what it loads
 PACED_SHARES_PER_SECOND = 2_000
+RECORDED_SHARES_PER_SECOND = 10_000
 IDLE_CONNECTIONS = 5_000
 TICKS = os.sysconf("SC_CLK_TCK")
 STRATUM_EXTRA = "  maximum_shares_per_second: 0\n"
@@ -180,6 +183,10 @@ def resident_connections(port: int) -> int:
 
 
 async def run(seconds: float, only: str | None) -> None:
+    if only in (None, "recording"):
+        say(await measure_recording(seconds, RECORDED_SHARES_PER_SECOND))
+    if only == "recording":
+        return
     generator, floor = compiled("stratumload", "-lcrypto", "-lm"), compiled("floor")
     with tempfile.TemporaryDirectory(prefix="engineroom-bench-") as text:
         directory = Path(text)
@@ -212,7 +219,7 @@ async def fresh_pool(directory: Path, node: RunningDevnode, proxy_port: int) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="how long each share measurement runs")
-    parser.add_argument("--only", choices=["shares", "idle"])
+    parser.add_argument("--only", choices=["recording", "shares", "idle"])
     arguments = parser.parse_args()
     asyncio.run(run(arguments.seconds, arguments.only))
 

@@ -202,7 +202,7 @@ async def test_a_block_on_a_stale_job_is_refused_as_a_share_and_still_reaches_th
 async def test_in_solo_mode_the_finder_is_paid_at_the_address_of_its_user_name(
     kind: str, tmp_path: Path
 ) -> None:
-    async with mining(kind, tmp_path, payout="{mode: solo}") as (node, pool, miner):
+    async with mining(kind, tmp_path, payout="{scheme: solo}") as (node, pool, miner):
         job = await miner.next_job()
         assert await miner.submit(job, miner.find(job, min(job.target, REGTEST_TARGET))) is None
         block = await accepted_block(pool, node, 2)

@@ -23,7 +23,7 @@ def write_settings(directory: Path, **changes: str) -> Path:
         "coin": "bitcoin",
         "network": "regtest",
         "data_directory": "pool-data",
-        "payout": f"{{mode: pool, address: {BITCOIN}}}",
+        "payout": f"{{scheme: pplns, address: {BITCOIN}}}",
         "drain_seconds": "0",
         "nodes": f"[{{name: a, url: 'http://127.0.0.1:{rpc_port}', user: u, password_file: password}}]",
         "stratum": "{listeners: [{address: 127.0.0.1, port: 0}]}",
@@ -53,7 +53,7 @@ async def test_a_port_in_use_is_named_with_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["run", "check"])
 async def test_an_address_of_another_network_is_refused_with_its_line(command: str, tmp_path: Path) -> None:
     mainnet = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"  # BIP 173
-    file = write_settings(tmp_path, payout=f"{{mode: pool, address: {mainnet}}}")
+    file = write_settings(tmp_path, payout=f"{{scheme: pplns, address: {mainnet}}}")
     ended = await engineroom(command, "-c", file)
     assert_one_line(ended, f"{file}:4: payout.address", "bitcoin mainnet", "bitcoin regtest")
 
@@ -153,7 +153,7 @@ async def test_check_refuses_a_node_of_another_coin(tmp_path: Path) -> None:
     async with make_node("litecoind", tmp_path) as node:
         url = f"http://127.0.0.1:{node.rpc_port}"
         node_entry = f"[{{name: a, url: '{url}', user: u, password_file: password}}]"
-        file = write_settings(tmp_path, nodes=node_entry, network="signet", payout="{mode: solo}")
+        file = write_settings(tmp_path, nodes=node_entry, network="signet", payout="{scheme: solo}")
         ended = await engineroom("check", "-c", file)
     assert ended.code == 1
     assert "node a: is on chain 'regtest', and the settings say bitcoin signet" in ended.err

@@ -25,6 +25,7 @@ class Owner(FakeOwner):
         self.notes: list[str] = []
         self.events: list[Event] = []
         self.made = 0
+        self.has_room = True
         self.one_closed = asyncio.Event()
 
     def make(self, **more: Any) -> Job:
@@ -43,6 +44,9 @@ class Owner(FakeOwner):
 
     def fresh_job(self, variant: Hashable, now: float) -> Job | None:
         return self.make() if self.job is not None else None
+
+    def admits(self) -> bool:
+        return self.has_room
 
     def record(self, session: Session, events: list[Event]) -> None:
         self.notes.append("record")

@@ -45,6 +45,7 @@ class RunningPool:
         stratum_extra: str = "",
         payout: str | None = None,
         drain_seconds: float = 0,
+        accountant: bool = False,
     ) -> None:
         self.coin = nodes[0].coin
         self.algorithm = ALGORITHMS[self.coin]
@@ -53,19 +54,21 @@ class RunningPool:
         self.settings_file = directory / "engineroom.yaml"
         self.data_directory = directory / "pool-data"
         self.lines: list[str] = []
+        self._accountant = "--accountant" if accountant else "--no-accountant"
         self.port = 0
         self._more = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         difficulty = difficulty or EASY_DIFFICULTIES[self.coin]
-        payout = payout or f"{{mode: pool, address: {self.address}}}"
+        payout = payout or f"{{scheme: pplns, address: {self.address}}}"
         self.settings_file.write_text(
             settings_text(nodes, payout, difficulty) + stratum_extra + f"drain_seconds: {drain_seconds}\n"
         )
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pool.entry", "run", "-c", str(self.settings_file)),
+            *(sys.executable, "-m", "pool.entry", "run", self._accountant),
+            *("-c", str(self.settings_file)),
             stderr=asyncio.subprocess.PIPE,
         )
         self._reader = asyncio.create_task(self._read())

@@ -13,7 +13,7 @@ SETTINGS = """\
 coin: bitcoin
 network: regtest
 data_directory: {data}
-payout: {{mode: solo}}
+payout: {{scheme: solo}}
 nodes: [{{name: a, url: "http://127.0.0.1:{port}", user: u, password_environment: RPC_PASSWORD}}]
 stratum: {{listeners: [{{address: 127.0.0.1, port: 0}}]}}
 drain_seconds: 0

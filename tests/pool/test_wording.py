@@ -36,7 +36,13 @@ def test_what_is_no_hashrate_is_refused_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("sats", "text"),
-    [(0, "0.00000000"), (1, "0.00000001"), (5_000_000_000, "50.00000000"), (312_534_567, "3.12534567")],
+    [
+        (0, "0.00000000"),
+        (1, "0.00000001"),
+        (-1, "-0.00000001"),
+        (5_000_000_000, "50.00000000"),
+        (312_534_567, "3.12534567"),
+    ],
 )
 def test_coins_are_exact(sats: int, text: str) -> None:
     assert coins_text(sats) == text

@@ -6,9 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from stratum.events import SessionExport
+from stratum.events import Joined, SessionExport
 from stratum.session import Session
-from tests.builders import OTHER_ADDRESS, SHA256D, USER, FakeOwner, Peer, error_code, make_job, make_rules
+from tests.builders import (
+    ADDRESS,
+    OTHER_ADDRESS,
+    SHA256D,
+    USER,
+    FakeOwner,
+    Peer,
+    error_code,
+    make_job,
+    make_rules,
+)
 
 START = 1024.0
 EVERY_HASH = 1e-10  # the target is 2^256 - 1
@@ -47,6 +57,28 @@ def test_a_resumed_miner_is_told_its_difficulty_on_the_new_connection() -> None:
     assert methods(lines) == ["mining.set_difficulty", "mining.notify"]
     assert lines[0]["params"] == [1024]
     assert lines[1]["params"][8] is True
+
+
+def test_the_names_of_a_resumed_miner_join_when_it_shows_that_they_are_its_own() -> None:
+    owner = FakeOwner()
+    first = miner_with_a_job(owner)
+    first.call("mining.authorize", f"{ADDRESS}.second", "x")
+    session_id = parked(owner, first)
+    again, other = Peer(owner, difficulty=START), Peer(owner, difficulty=START)
+    again.call("mining.subscribe", "cgminer/4.11.1", session_id)
+    assert again.session.events_received() == []
+    again.call("mining.authorize", USER, "x")
+    joined = [event for event in again.session.events_received() if isinstance(event, Joined)]
+    assert [(event.worker.name, event.agent) for event in joined] == [
+        ("rig", "cgminer/4.11.1"),
+        ("second", "cgminer/4.11.1"),
+    ]
+    session_id = parked(owner, again)
+    other.call("mining.subscribe", "cgminer/4.11.1", session_id)
+    other.call("mining.authorize", f"{OTHER_ADDRESS}.x", "x")
+    assert [event.worker.name for event in other.session.events_received() if isinstance(event, Joined)] == [
+        "x"
+    ]
 
 
 def test_a_resumed_miner_is_told_its_mask_on_the_new_connection() -> None:

@@ -63,9 +63,11 @@ async def test_a_reply_does_not_slip_out_with_a_new_job_before_its_share_is_reco
         connection.data_received(json.dumps(submission(job.id, 1, 9)).encode() + b"\n")
         run.owner.make()
         run.server.announce()
-        assert run.owner.notes == []
+        assert run.owner.notes == ["commit"], "the new job's record"
         await asyncio.sleep(0)
-        assert run.owner.notes == ["record", "commit", "write"], "reply and job together, after the record"
+        assert run.owner.notes[1:] == ["record", "commit", "write"], (
+            "reply and job together, after the record"
+        )
         connection.connection_lost(None)
 
 
@@ -147,6 +149,36 @@ async def test_one_address_cannot_take_every_place() -> None:
         await (await run.client()).handshake()
         assert await (await run.client()).is_closed()
         await (await run.client("127.0.0.2")).handshake()
+
+
+async def test_an_owner_without_room_lets_nobody_in_and_keeps_who_is_there() -> None:
+    async with running() as run:
+        run.owner.make()
+        client = await run.client()
+        await client.handshake()
+        run.owner.has_room = False
+        assert await (await run.client()).is_closed()
+        assert await client.call("mining.ping") == {"id": 1, "result": "pong", "error": None}
+        run.owner.has_room = True
+        await (await run.client()).handshake()
+
+
+async def test_a_job_is_committed_before_its_line_goes_out() -> None:
+    async with running() as run:
+        run.owner.make()
+        connection = Connection(run.server, Listener("127.0.0.1", 0, make_rules(difficulty=EASIEST)))
+        connection.connection_made(NotedTransport(run.owner.notes))
+        lines = [
+            {"id": 1, "method": "mining.subscribe", "params": ["cpuminer/2"]},
+            {"id": 2, "method": "mining.authorize", "params": [USER, "x"]},
+        ]
+        connection.data_received(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        await asyncio.sleep(0)
+        run.owner.notes.clear()
+        run.owner.make()
+        run.server.announce()
+        assert run.owner.notes == ["commit", "write"]
+        connection.connection_lost(None)
 
 
 async def test_a_closed_connection_makes_room_and_leaves_nothing_behind() -> None:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from pool.gateway.block_files import BlockFiles, FoundBlock
+from pool.gateway.block_files import BlockFiles, FoundBlock, FoundFacts
 from pool.gateway.outcome import Outcome
 from pool.gateway.submission import Submitter
 from pool.node.verdicts import Judgement, SubmitVerdict
@@ -130,7 +131,7 @@ async def test_a_candidate_is_sent_kept_and_told_of(tmp_path: Path, caplog: pyte
     assert files(tmp_path) == {"accepted": [file_name(candidate)]}
     document = json.loads((tmp_path / "blocks" / "accepted" / file_name(candidate)).read_text())
     assert document == {
-        "schema": 1,
+        "schema": 2,
         "found": {
             "network": NETWORK,
             "block_hash": candidate.block_hash[::-1].hex(),
@@ -143,6 +144,13 @@ async def test_a_candidate_is_sent_kept_and_told_of(tmp_path: Path, caplog: pyte
             "worker": "rig",
             "found_at": 1_700_000_000.0,
             "crosses_time_edge": False,
+            "found_at_us": 1_700_000_000_000_000,
+            "script_hex": None,
+            "coinbase_hex": candidate.coinbase.hex(),
+            "plan_id": None,
+            "plan_is_stripped": False,
+            "size_class": 0,
+            "network_target_hex": "7fffff" + 58 * "0",
         },
         "verdicts": [{"node": "a", "judgement": "accepted", "text": "accepted"}],
         "block": block_hex,
@@ -184,6 +192,55 @@ async def test_a_disk_that_fails_stops_nothing_and_is_said(
     await submitter.drain(5)
     assert [outcome for _, outcome in settled.outcomes] == [Outcome.ACCEPTED]
     assert any("is not saved" in line for line in messages(caplog, logging.ERROR))
+
+
+async def test_on_a_full_disk_room_is_made_for_the_block_and_it_is_saved(tmp_path: Path) -> None:
+    nodes, candidate, blocks = FakeNodes(ACCEPTED), a_candidate(), tmp_path / "blocks"
+    asked = []
+
+    def make_room() -> bool:
+        asked.append(True)
+        blocks.unlink()
+        return True
+
+    submitter = Submitter(tmp_path, nodes, Settled(), network=NETWORK, make_room=make_room)
+    shutil.rmtree(blocks)
+    blocks.write_text("what is in the way")
+    nodes.open.clear()
+    submitter.hand_over(candidate)
+    await until(lambda: files(tmp_path) == {"pending": [file_name(candidate)]})
+    assert asked == [True]
+    nodes.open.set()
+    await submitter.drain(5)
+
+
+async def test_the_file_says_all_that_the_record_of_the_candidate_says(tmp_path: Path) -> None:
+    nodes, candidate = FakeNodes(ACCEPTED), msgspec.structs.replace(a_candidate(), script=b"\x00\x14")
+    submitter = submitter_of(tmp_path, nodes)
+    assert submitter.hand_over(candidate, FoundFacts(1_700_000_000_123_456, "plan", True, 600))
+    assert not submitter.hand_over(candidate, FoundFacts(1)), "once"
+    await submitter.drain(5)
+    found = BlockFiles(tmp_path).read(tmp_path / "blocks" / "accepted" / file_name(candidate)).found
+    assert (found.found_at_us, found.found_at) == (1_700_000_000_123_456, 1_700_000_000.123456)
+    assert (found.plan_id, found.plan_is_stripped, found.size_class) == ("plan", True, 600)
+    assert (found.script_hex, found.coinbase_hex) == ("0014", candidate.coinbase.hex())
+
+
+async def test_a_block_of_schema_1_is_submitted_and_knows_its_time(tmp_path: Path) -> None:
+    await _leave_pending(tmp_path, a_candidate())
+    path = tmp_path / "blocks" / "pending" / file_name(a_candidate())
+    document = json.loads(path.read_bytes())
+    later = ("found_at_us", "script_hex", "coinbase_hex", "plan_id", "plan_is_stripped", "size_class")
+    for field in later:
+        del document["found"][field]
+    path.write_text(json.dumps(document | {"schema": 1}))
+    found = BlockFiles(tmp_path).read(path).found
+    assert (found.found_at_us, found.plan_id, found.coinbase_hex) == (1_700_000_000_000_000, None, "")
+    nodes = FakeNodes(ACCEPTED)
+    submitter = submitter_of(tmp_path, nodes)
+    await submitter.resubmit_saved()
+    await submitter.drain(5)
+    assert files(tmp_path) == {"accepted": [path.name]}
 
 
 async def test_silent_nodes_are_asked_until_one_answers(
@@ -364,7 +421,7 @@ async def test_a_block_of_a_newer_version_is_left_alone(
 ) -> None:
     await _leave_pending(tmp_path, a_candidate())
     saved = tmp_path / "blocks" / "pending" / file_name(a_candidate())
-    saved.write_bytes(saved.read_bytes().replace(b'"schema":1', b'"schema":2'))
+    saved.write_bytes(saved.read_bytes().replace(b'"schema":2', b'"schema":3'))
     nodes = FakeNodes(ACCEPTED)
     submitter = submitter_of(tmp_path, nodes)
     await submitter.resubmit_saved()

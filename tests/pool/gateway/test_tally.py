@@ -17,7 +17,6 @@ def test_accepted_and_refused_shares_are_counted_with_their_work() -> None:
         accepted += code is None
         refused += code == 23
     tally.record(peer.session.events_received())
-    tally.commit()
     # difficulty 1e-9: floor(0xffff * 2^208 / 1e-9) is 2^224 * 0.99998e9, and 2^256 / that is 4.29…: 4 hashes
     assert tally.accepted == accepted
     assert tally.work == 4 * accepted
