@@ -19,6 +19,7 @@ NETWORKS = {
     "bitcoin": ("mainnet", "testnet4", "signet", "regtest"),
     "litecoin": ("mainnet", "testnet", "regtest"),
 }
+HOUR_SECONDS = 3_600
 LONGEST_SOCKET_PATH_BYTES = 107  # Linux's sun_path has 108, and the last one is a zero
 
 
@@ -31,6 +32,7 @@ def cross_field_problems(settings: Settings) -> list[Problem]:
             _socket_path(settings),
             _database(settings),
             _database_password(settings),
+            _slots(settings),
             _nodes(settings),
             _listeners(settings),
             payout_problems(settings),
@@ -94,6 +96,14 @@ def _database_password(settings: Settings) -> Iterator[Problem]:
     elif (file is not None or variable is not None) and settings.database is None:
         key = "database_password_file" if file is not None else "database_password_environment"
         yield Problem(key, None, "has no effect without database: a file needs no password; remove it")
+
+
+def _slots(settings: Settings) -> Iterator[Problem]:
+    """Old slots are summed up to hours and days, which must be whole numbers of them."""
+    seconds = settings.accounting.slot_seconds
+    if HOUR_SECONDS % seconds:
+        message = f"is {seconds}, and an hour is no multiple of that; choose one like 10, 12, 15 or 20"
+        yield Problem("accounting.slot_seconds", None, message)
 
 
 def _nodes(settings: Settings) -> Iterator[Problem]:

@@ -6,17 +6,14 @@ settings are wrong. What a command does is imported when it runs, so that `--hel
 
 import importlib.metadata
 import logging
-import os
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
-import uvloop
 
-if TYPE_CHECKING:
-    from config.schema import Settings
+from pool.commands import accounts, backup, ending, payee, payouts, statement
+from pool.commands.ending import SettingsFile, complain, fail, load_settings
 
 app = typer.Typer(
     name="engineroom",
@@ -28,8 +25,10 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Help with the settings file.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-
-SettingsFile = Annotated[Path, typer.Option("-c", "--config", help="The settings file (YAML).")]
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(payouts.app, name="payouts")
+app.add_typer(payee.app, name="payee")
+app.add_typer(statement.app, name="statement")
 
 
 @app.callback(invoke_without_command=True)
@@ -43,22 +42,43 @@ def main(
 
 
 @app.command()
-def run(config: SettingsFile) -> None:
+def run(
+    config: SettingsFile,
+    with_accountant: Annotated[
+        bool,
+        typer.Option(
+            "--accountant/--no-accountant",
+            help="Keep the accounts as well; without it, start `engineroom accountant` yourself.",
+        ),
+    ] = True,
+) -> None:
     """Run the pool until SIGTERM or Ctrl-C."""
     from pool.app import Application, CannotStart, stop_on_signals
+    from pool.supervisor import ChildKeeper, accountant_command
 
-    settings = _load(config)
+    settings = load_settings(config)
     _log_to_stderr(settings.log.level)
+    keeper = ChildKeeper("accountant", accountant_command(config)) if with_accountant else None
 
     async def serve() -> None:
         stop = stop_on_signals()
-        application = Application(settings)
+        application = Application(settings, keeper)
         await application.run(stop, _say_where)
 
     try:
-        _run(serve())
+        ending.run(serve())
     except CannotStart as error:
-        _fail(str(error))
+        fail(str(error))
+
+
+@app.command()
+def accountant(config: SettingsFile) -> None:
+    """The one writer of the accounts, as `run` starts it: a process of its own."""
+    from pool.accounting.process import run_accountant
+
+    settings = load_settings(config)
+    _log_to_stderr(settings.log.level)
+    raise typer.Exit(ending.run(run_accountant(settings)))
 
 
 @app.command()
@@ -76,10 +96,10 @@ def check(
     try:
         hashes_per_second = hashrate_from(hashrate)
     except ValueError as error:
-        _fail(f"--hashrate: {error}")
-    settings = _load(config, exit_code=1)
+        fail(f"--hashrate: {error}")
+    settings = load_settings(config, exit_code=1)
     typer.echo(f"settings {config}: in order")
-    raise typer.Exit(_run(run_check(settings, hashes_per_second, typer.echo, _complain)))
+    raise typer.Exit(ending.run(run_check(settings, hashes_per_second, typer.echo, complain)))
 
 
 @config_app.command("example")
@@ -99,9 +119,9 @@ def demo(
     from pool.demo.run import DemoFailed, run_demo
 
     try:
-        raise typer.Exit(_run(run_demo(blocks=blocks, miners=miners)))
+        raise typer.Exit(ending.run(run_demo(blocks=blocks, miners=miners)))
     except DemoFailed as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -128,7 +148,7 @@ def mine(
         suggest_difficulty=suggest_difficulty,
         shares=shares,
     )
-    raise typer.Exit(_run(run_miner(options)))
+    raise typer.Exit(ending.run(run_miner(options)))
 
 
 @app.command()
@@ -157,7 +177,7 @@ def devnode(
     try:
         from pool.devnode.run import CannotRun, DevnodeOptions, run_devnode
     except ImportError as error:
-        _fail(str(error))
+        fail(str(error))
     options = DevnodeOptions(
         datadir=datadir,
         rpc_port=rpc_port,
@@ -168,9 +188,9 @@ def devnode(
         target_difficulty=target_difficulty,
     )
     try:
-        _run(run_devnode(options, lambda line: typer.echo(line)))
+        ending.run(run_devnode(options, lambda line: typer.echo(line)))
     except CannotRun as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command(help="Tell a running pool that the node has a new tip (for the node's -blocknotify).")
@@ -182,35 +202,6 @@ def notify(
     from pool.notify import main as send
 
     raise typer.Exit(send([socket] if block_hash is None else [socket, block_hash]))
-
-
-def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return uvloop.run(coroutine)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _load(path: Path, exit_code: int = 2) -> "Settings":
-    """The settings; where they are wrong, every problem is printed and the command ends."""
-    from config.loading import load
-    from config.problems import SettingsError, render_problems
-    from pool.preflight import offline_problems
-
-    try:
-        return load(path, os.environ, offline_problems)
-    except SettingsError as error:
-        sys.stderr.write(render_problems(error.problems, path) + "\n")
-        raise typer.Exit(exit_code) from None
-
-
-def _fail(line: str) -> NoReturn:
-    _complain(line)
-    raise typer.Exit(1)
-
-
-def _complain(line: str) -> None:
-    sys.stderr.write(f"engineroom: {line}\n")
 
 
 def _say_where(bound: list[tuple[str, int]]) -> None:
@@ -225,3 +216,7 @@ def _log_to_stderr(level: str) -> None:
         level=level.upper(),
         format="%(asctime)s %(levelname)-8s %(name)s: %(message)s",
     )
+
+
+for command in (accounts.balance, accounts.blocks, backup.backup, backup.restore):
+    app.command()(command)

@@ -7,8 +7,8 @@ import pytest
 from typer.main import get_command
 
 from config.loading import load
+from config.payout_schema import PLACEHOLDER_ADDRESS
 from config.problems import SettingsError
-from config.schema import PLACEHOLDER_ADDRESS
 from pool.cli import app
 from pool.preflight import offline_problems
 from stratum.errors import RejectReason

@@ -76,7 +76,7 @@ def archive_finished(
 
 def archive_segment(segment: Segment, source: str, archive: Path, mark: int) -> ArchivedSegment:
     """Move one segment in. What is broken in it up to frame `mark` was given up, and goes in as it is."""
-    record = _record_of(segment, source, mark)
+    record = record_of(segment, source, mark)
     folder = archive / source
     _make_folder(folder)
     path = folder / _file_name(record)
@@ -132,9 +132,12 @@ def deletable(
 
 def days_of(record: SegmentRecord) -> list[str]:
     """The days (UTC, 2026-01-31) that a segment has frames of."""
-    first, last = (
-        datetime.fromtimestamp(us // 1_000_000, UTC).date() for us in (record.first_us, record.last_us)
-    )
+    return days_between(record.first_us, record.last_us)
+
+
+def days_between(first_us: int, last_us: int) -> list[str]:
+    """The days (UTC) from one time to another, both included."""
+    first, last = (datetime.fromtimestamp(us // 1_000_000, UTC).date() for us in (first_us, last_us))
     return [(first + timedelta(days)).isoformat() for days in range((last - first).days + 1)]
 
 
@@ -154,10 +157,10 @@ def delete_segment(one: ArchivedSegment, digests: Mapping[str, Collection[str]])
 
 
 def _last_frame(segment: Segment, mark: int) -> int:
-    return _record_of(segment, "", mark).last_frame
+    return record_of(segment, "", mark).last_frame
 
 
-def _record_of(segment: Segment, source: str, mark: int) -> SegmentRecord:
+def record_of(segment: Segment, source: str, mark: int) -> SegmentRecord:
     """Read a raw segment through. Raises SpoolDamaged for what is broken above the mark, or has no head."""
     reading, digest, length = SegmentBytes(segment.path, resync_below=mark + 1), hashlib.sha256(), 0
     first_us, last_us = None, None

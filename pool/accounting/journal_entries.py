@@ -221,6 +221,12 @@ class GapAccepted(_Body, frozen=True, kw_only=True):
     reason: str
 
 
+class AgreementChanged(_Body, frozen=True, kw_only=True):
+    """From now on blocks are divided by other settings: `document` holds them, as JSON."""
+
+    document: str
+
+
 class Adopted(_Body, frozen=True, kw_only=True):
     """A person has matched what matched no payment: a journal entry by number, or a wallet's send by txid.
 
@@ -266,6 +272,7 @@ Body = (
     | HoldPlaced
     | HoldReleased
     | GapAccepted
+    | AgreementChanged
     | Adopted
     | Restored
     | Correction

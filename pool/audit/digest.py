@@ -70,7 +70,7 @@ def cuts_of(windows: Iterable[Window]) -> set[int]:
     for window in windows:
         cuts |= {window.from_slot, window.through_slot + window.slot_seconds}
         if window.edge:
-            cuts.add(window.edge.slot + window.slot_seconds)
+            cuts.add(window.first_whole)
     return cuts
 
 

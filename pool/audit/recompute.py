@@ -87,9 +87,10 @@ def wanted_ranges(body: Body) -> list[tuple[int, int]]:
     window = body.window
     if window.edge is None:
         return [(window.from_slot, window.through_slot)]
-    first_whole = window.edge.slot + window.slot_seconds
-    cut = (window.edge.slot, window.edge.slot)
-    return [cut] if first_whole > window.through_slot else [cut, (first_whole, window.through_slot)]
+    cut = (window.edge.slot, window.first_whole - window.slot_seconds)
+    if window.first_whole > window.through_slot:
+        return [cut]
+    return [cut, (window.first_whole, window.through_slot)]
 
 
 def _is_inside(span: Span, body: Body) -> bool:
@@ -113,11 +114,10 @@ def _gaps(spans: Sequence[Span], body: Body) -> list[tuple[int, int]]:
 
 def _work_differences(body: Body, spans: Sequence[Span], *, is_complete: bool) -> list[str]:
     """Stated work against what the spans show: equal where nothing is missing, else not below it."""
-    edge_slot = body.window.edge.slot if body.window.edge else None
     whole: Counter[str] = Counter()
     edge: Counter[str] = Counter()
     for span in spans:
-        (edge if span.from_slot == edge_slot else whole).update(span.work)
+        (edge if span.from_slot < body.window.first_whole else whole).update(span.work)
     stated_whole = {row.account: int(row.whole) for row in body.work}
     stated_edge = {row.account: int(row.edge) for row in body.work}
     if not is_complete:

@@ -61,11 +61,13 @@ class AccountWork(_Part, frozen=True, kw_only=True):
 
 
 class Edge(_Part, frozen=True, kw_only=True):
-    """The slot that the window cuts: it holds `work` (W), of which `inside` (R) counts."""
+    """The slot that the window cuts: it holds `work` (W), of which `inside` (R) counts. `seconds` is its
+    length: an hour where slots had been rolled up; None where it is as all others."""
 
     slot: Slot
     work: Decimal
     inside: Decimal
+    seconds: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class Window(_Part, frozen=True, kw_only=True):
@@ -77,6 +79,13 @@ class Window(_Part, frozen=True, kw_only=True):
     slot_seconds: Annotated[int, msgspec.Meta(ge=1)]
     edge: Edge | None = None
     needed: Decimal | None = None
+
+    @property
+    def first_whole(self) -> int:
+        """The first slot that counts whole."""
+        if self.edge is None:
+            return self.from_slot
+        return self.edge.slot + (self.edge.seconds or self.slot_seconds)
 
 
 class Fee(_Part, frozen=True, kw_only=True):

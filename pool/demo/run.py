@@ -6,9 +6,7 @@ stricter than its bits, so that a block takes this machine a few seconds instead
 
 import asyncio
 import contextlib
-import ctypes
 import logging
-import signal
 import socket
 import sys
 import tempfile
@@ -21,12 +19,14 @@ from config.loading import load
 from config.problems import SettingsError
 from pool.app import Application, CannotStart, stop_on_signals
 from pool.demo.display import Display, block_text, summary_text
+from pool.demo.payday import PaidLine, Payday, PaydayFailed, paid_text
 from pool.demo.snapshot import BlockLine, MinerLine, Snapshot
 from pool.gateway.block_files import FoundBlock
 from pool.gateway.outcome import Outcome, told
 from pool.node.endpoint import NodeEndpoint
 from pool.node.rpc import NodeError, NodeRpc
 from pool.node.verdicts import SubmitVerdict
+from pool.supervisor import ChildKeeper, accountant_command, end_with_parent
 from stratum.work.byteorder import from_displayed
 from stratum.work.transaction import Output
 
@@ -45,13 +45,16 @@ FIRST_BLOCKS = 104
 START_SECONDS = 30.0
 SHOW_SECONDS = 0.5
 FEE_SATS = 5_000
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _SETTINGS = """\
 coin: bitcoin
 network: regtest
 data_directory: pool
-payout: {{mode: pool, address: {address}}}
+payout:
+  scheme: pplns
+  address: {address}
+  minimum_sats: 1000
+  wallet: {{fallback_fee_sats_per_vbyte: 2, interval_minutes: 10080}}
 coinbase: {{tag: /engineroom demo/}}
 nodes:
   - {{name: devnode, url: "http://127.0.0.1:{rpc_port}", cookie_file: node/.cookie}}
@@ -61,6 +64,7 @@ stratum:
   listeners:
     - {{address: 127.0.0.1, port: 0, difficulty: {{start: {difficulty}, minimum: 0.000001}}}}
 drain_seconds: 0
+log: {{level: error}}
 """
 
 
@@ -74,19 +78,28 @@ async def run_demo(*, blocks: int, miners: int) -> int:
     with tempfile.TemporaryDirectory(prefix="engineroom-demo-", ignore_cleanup_errors=True) as text:
         folder = Path(text)
         async with _devnode(folder) as rpc_port:
-            await _put_something_into_the_mempool(folder, rpc_port)
-            return await _mine(folder, rpc_port, blocks, miners)
+            rpc = _node_rpc(folder, rpc_port)
+            try:
+                await _put_something_into_the_mempool(rpc)
+                own_address = await rpc.call("getnewaddress", result=str)
+                return await _mine(folder, rpc_port, rpc, own_address, blocks, miners)
+            except NodeError as error:
+                raise DemoFailed(f"the embedded node refused what the demo asked of it: {error}") from error
+            finally:
+                await rpc.close()
 
 
-async def _mine(folder: Path, rpc_port: int, blocks: int, miners: int) -> int:
+async def _mine(folder: Path, rpc_port: int, rpc: NodeRpc, own_address: str, blocks: int, miners: int) -> int:
     settings_file = folder / "engineroom.yaml"
-    text = _SETTINGS.format(address=ADDRESS, rpc_port=rpc_port, difficulty=f"{SHARE_DIFFICULTY:f}")
+    text = _SETTINGS.format(address=own_address, rpc_port=rpc_port, difficulty=f"{SHARE_DIFFICULTY:f}")
     settings_file.write_text(text)
     stop = stop_on_signals()
     try:
-        application = Application(load(settings_file))
+        settings = load(settings_file)
+        application = Application(settings, ChildKeeper("accountant", accountant_command(settings_file)))
         with Display() as display:
-            demo = Demo(application, display, stop, blocks)
+            demo = Demo(application, display, blocks)
+            payday = Payday(Path(settings.data_directory), rpc, ADDRESS, display.say)
             port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             pool_task = asyncio.create_task(application.run(stop, lambda bound: port.set_result(bound[0][1])))
             waits: list[asyncio.Future[Any]] = [pool_task, port]
@@ -94,30 +107,55 @@ async def _mine(folder: Path, rpc_port: int, blocks: int, miners: int) -> int:
             if pool_task.done():
                 pool_task.result()
             display.say(f"pool on stratum+tcp://127.0.0.1:{port.result()}, node and pool data in {folder}")
+            showing = asyncio.create_task(demo.show_until(pool_task))
             async with _miners(port.result(), miners):
-                await demo.show_until(pool_task)
+                await demo.enough_or(pool_task)
+            if not pool_task.done():
+                await _pay(demo, payday, stop, pool_task)
+            await showing
+    except PaydayFailed as error:
+        raise DemoFailed(str(error)) from error
     except (CannotStart, SettingsError) as error:
         # Not the operator's settings: all that he chooses is where the demo's folder is.
         raise DemoFailed(f"the pool cannot start in {folder} (TMPDIR says where): {error}") from error
     return demo.conclude()
 
 
+async def _pay(demo: "Demo", payday: Payday, stop: asyncio.Event, pool_task: "asyncio.Task[None]") -> None:
+    """The miners are paid, and that is the end. Ctrl-C before: nobody is, and nothing is wrong with that."""
+    paying = asyncio.create_task(payday.run())
+    try:
+        await asyncio.wait([paying, pool_task], return_when=asyncio.FIRST_COMPLETED)
+        if paying.done():
+            demo.paid += paying.result()
+    finally:
+        paying.cancel()
+        stop.set()
+
+
 class Demo:
-    """Gathers what the display shows, and ends it when enough blocks are accepted.
+    """Gathers what the display shows, and says when enough blocks are accepted.
 
     A block on a side branch neither counts nor fails the demo: in a burst of blocks a sibling of our own is
     nothing unusual.
     """
 
-    def __init__(self, application: Application, display: Display, stop: asyncio.Event, blocks: int) -> None:
+    def __init__(self, application: Application, display: Display, blocks: int) -> None:
         self._application = application
         self._display = display
-        self._stop = stop
+        self.enough = asyncio.Event()
+        self.paid: list[PaidLine] = []
         self._wanted = blocks
         self._blocks: list[BlockLine] = []
         self._refused = 0
         self._started_at = time.monotonic()
         application.on_block = self._block_settled
+
+    async def enough_or(self, pool_task: "asyncio.Task[None]") -> None:
+        """Until enough blocks are accepted, or the pool has ended."""
+        waiting = asyncio.create_task(self.enough.wait())
+        await asyncio.wait([waiting, pool_task], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
 
     async def show_until(self, pool_task: "asyncio.Task[None]") -> None:
         """Draw until the pool has ended; a failure of the pool is raised."""
@@ -154,6 +192,8 @@ class Demo:
         self._display.say(summary_text(self.snapshot()))
         for block in self._blocks:
             self._display.say(f"  {block_text(block)}\n    hash {block.block_hash}")
+        for paid in self.paid:
+            self._display.say(f"  {paid_text(paid)}\n    transaction {paid.txid}")
         return 0 if not self._refused and len(self._blocks) >= self._wanted else 1
 
     def _block_settled(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
@@ -172,7 +212,7 @@ class Demo:
             )
         )
         if self._wanted and len(self._blocks) >= self._wanted:
-            self._stop.set()
+            self.enough.set()
 
 
 @contextlib.asynccontextmanager
@@ -184,7 +224,7 @@ async def _devnode(folder: Path) -> AsyncIterator[int]:
         *("--rpc-port", str(rpc_port), "--target-difficulty", f"{BLOCK_DIFFICULTY:f}"),
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for us: the node goes last
-        preexec_fn=_end_with_parent,
+        preexec_fn=end_with_parent,
     )
     try:
         if process.stdout is None or not await asyncio.wait_for(process.stdout.readline(), START_SECONDS):
@@ -201,10 +241,10 @@ async def _miners(port: int, count: int) -> AsyncIterator[None]:
     processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "pool.entry", "mine", "--url", f"stratum+tcp://127.0.0.1:{port}"),
-            *("--user", f"{ADDRESS}.miner{number + 1}"),
+            *("--user", f"{miner_address(number)}.miner{number + 1}"),
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
         for number in range(count)
     ]
@@ -212,11 +252,6 @@ async def _miners(port: int, count: int) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.gather(*(_end(process) for process in processes))
-
-
-def _end_with_parent() -> None:
-    """In the child, before it is a program: SIGTERM for it when the demo dies, however it dies."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -230,29 +265,33 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _put_something_into_the_mempool(folder: Path, rpc_port: int) -> None:
+async def _put_something_into_the_mempool(rpc: NodeRpc) -> None:
     """Four transactions, so that the demo's block is not an empty one."""
     from pool.devnode.spending import Key, Spendable, spend  # here: it needs the demo extra
 
-    endpoint = NodeEndpoint(
-        name="devnode", url=f"http://127.0.0.1:{rpc_port}", cookie_file=folder / "node" / ".cookie"
-    )
-    rpc = NodeRpc(endpoint)
     key = Key(KEY)
-    try:
-        hashes = await rpc.call("generatetoaddress", FIRST_BLOCKS, ADDRESS, result=list[str])
-        for block_hash in hashes[: FIRST_BLOCKS - 100]:
-            block = await rpc.call("getblock", block_hash, result=dict[str, object])
-            transactions = block["tx"]
-            if not isinstance(transactions, list):
-                raise DemoFailed("the embedded node gave a block without transactions")
-            coin = Spendable(from_displayed(transactions[0]), 0, 5_000_000_000)
-            raw = spend(key, coin, [Output(value_sats=coin.value_sats - FEE_SATS, script=key.script)])
-            await rpc.call("sendrawtransaction", raw.hex(), result=str)
-    except NodeError as error:
-        raise DemoFailed(f"the embedded node refused the demo's transactions: {error}") from error
-    finally:
-        await rpc.close()
+    hashes = await rpc.call("generatetoaddress", FIRST_BLOCKS, ADDRESS, result=list[str])
+    for block_hash in hashes[: FIRST_BLOCKS - 100]:
+        block = await rpc.call("getblock", block_hash, result=dict[str, object])
+        transactions = block["tx"]
+        if not isinstance(transactions, list):
+            raise DemoFailed("the embedded node gave a block without transactions")
+        coin = Spendable(from_displayed(transactions[0]), 0, 5_000_000_000)
+        raw = spend(key, coin, [Output(value_sats=coin.value_sats - FEE_SATS, script=key.script)])
+        await rpc.call("sendrawtransaction", raw.hex(), result=str)
+
+
+def _node_rpc(folder: Path, rpc_port: int) -> NodeRpc:
+    cookie = folder / "node" / ".cookie"
+    return NodeRpc(NodeEndpoint(name="devnode", url=f"http://127.0.0.1:{rpc_port}", cookie_file=cookie))
+
+
+def miner_address(number: int) -> str:
+    """Each miner mines for an address of its own: of the keys 2, 3, …, worth as little as key 1."""
+    from pool.devnode.addresses import key_hash_address  # here: it needs the demo extra
+    from pool.devnode.spending import Key
+
+    return key_hash_address(Key(bytes(31) + bytes((number + 2,))).public_hash)
 
 
 def _free_port() -> int:

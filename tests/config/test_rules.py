@@ -423,3 +423,19 @@ def test_all_rules_are_told_at_once(tmp_path: Path) -> None:
         "stratum.listeners.0.address",
         "stratum.listeners.0.difficulty",
     ]
+
+
+# ---------------------------------------------------------------------- slots
+
+
+@pytest.mark.parametrize("seconds", [1, 10, 12, 60, 3600])
+def test_slots_that_make_up_an_hour_load(tmp_path: Path, seconds: int) -> None:
+    settings = loaded(tmp_path, text_of(more=f"accounting: {{slot_seconds: {seconds}}}\n"))
+    assert settings.accounting.slot_seconds == seconds
+
+
+@pytest.mark.parametrize("seconds", [7, 11, 3599])
+def test_slots_that_do_not_make_up_an_hour_are_refused(tmp_path: Path, seconds: int) -> None:
+    key, _, message = only_problem(tmp_path, text_of(more=f"accounting: {{slot_seconds: {seconds}}}\n"))
+    assert key == "accounting.slot_seconds"
+    assert f"is {seconds}, and an hour is no multiple of that" in message

@@ -64,6 +64,7 @@ BODIES: tuple[kinds.Body, ...] = (
     kinds.HoldPlaced(scope="all", hold_kind="restore", reason="an older database"),
     kinds.HoldReleased(scope="all", hold_kind="restore", reason="all matched"),
     kinds.GapAccepted(source="gateway-0", epoch="5eed", first_frame=5, last_frame=9, reason="disk lost"),
+    kinds.AgreementChanged(document="{}"),
     kinds.Adopted(entry=None, txid=C, payees=PAYEES, reason="sent by hand"),
     kinds.Restored(database_number=3, database_hash=A, reason="backup of yesterday"),
     kinds.Correction(account="ltc1qa", against="@operator", pot="balance", sats=-1, reason="a slip"),

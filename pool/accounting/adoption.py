@@ -1,0 +1,175 @@
+"""Adopting what matches no payment: a person says whose it was, and it is taken off their balance.
+
+Where the wallet can be asked, nothing is adopted that contradicts what it sent. A send to one address that
+one account is paid at explains itself; so does one to addresses that nobody here is paid at. Anything else is
+for a person to say.
+"""
+
+import re
+
+from payouts.wallet import Wallet, WalletSend
+from pool.accounting.changes import Changes
+from pool.accounting.checked import checked_amount, checked_payee_account, checked_reason
+from pool.accounting.control import Refused
+from pool.accounting.journal_entries import Adopted, Body, PlannedPayee
+from pool.accounting.matching import Matching
+from pool.accounting.requests import AdoptRequest, AdoptResult
+from pool.accounting.unmatched import Unmatched
+from pool.storage.database import Database, Reader
+from stratum.work.coin import Network
+
+ALL = "all"
+_TXID = re.compile("[0-9a-f]{64}")
+_ENTRY = re.compile("[1-9][0-9]{0,17}")
+
+
+class Adoption:
+    """Adopts for one pool. `wallet` None: it cannot be asked here."""
+
+    def __init__(
+        self,
+        database: Database,
+        changes: Changes,
+        network: Network,
+        wallet: Wallet | None,
+        matching: Matching | None,
+    ) -> None:
+        self._database = database
+        self._changes = changes
+        self._network = network
+        self._wallet = wallet
+        self._matching = matching
+
+    async def adopt(self, request: AdoptRequest, now_us: int) -> AdoptResult:
+        """Adopt, then look whether everything is matched and the hold can end. Raises Refused."""
+        checked_reason(request.reason)
+        what = request.what.strip().lower()
+        if request.payees and request.is_nobodys:
+            raise Refused("either it was paid to accounts, or it is nobody's")
+        if what != ALL and not _TXID.fullmatch(what) and not _ENTRY.fullmatch(what):
+            raise Refused(f"{request.what[:80]!r} is neither `all`, nor a journal entry's number, nor a txid")
+        if request.payees and not _TXID.fullmatch(what):
+            raise Refused("accounts are named for one transaction: give its txid")
+        if what == ALL:
+            adopted, waiting = await self._adopt_all(request, now_us)
+        elif _TXID.fullmatch(what):
+            adopted, waiting = [await self._adopt_send(what, request, now_us)], []
+        else:
+            adopted, waiting = [await self._adopt_entry(int(what), request, now_us)], []
+        still = await self._look(now_us)
+        is_released = still is not None and not still.payments and not still.wallet_txids
+        return AdoptResult(adopted=tuple(adopted), waiting=tuple(waiting), is_released=is_released)
+
+    # ------------------------------------------------------------------ what there is
+
+    async def _look(self, now_us: int) -> Unmatched | None:
+        """Without the wallet nothing could be known of its sends, and a hold would end too early."""
+        if self._matching is None or self._wallet is None:
+            return None
+        return await self._matching.look(self._wallet, now_us)
+
+    async def _adopt_all(self, request: AdoptRequest, now_us: int) -> tuple[list[str], list[str]]:
+        found = await self._look(now_us)
+        if found is None:
+            raise Refused(
+                "nothing waits to be adopted here: payouts are not on hold after a restore, or the wallet "
+                "cannot be asked"
+            )
+        adopted, waiting, seen = [], [], set[int]()
+        for entry in found.payments:
+            payment_id = getattr(entry.body, "payment_id", 0)
+            if payment_id not in seen:
+                seen.add(payment_id)
+                adopted.append(await self._note_entry(entry.number, request, now_us))
+        for txid in found.wallet_txids:
+            try:
+                adopted.append(await self._adopt_send(txid, request, now_us))
+            except Refused as error:
+                waiting.append(str(error))
+        return adopted, waiting
+
+    async def _adopt_entry(self, number: int, request: AdoptRequest, now_us: int) -> str:
+        found = await self._look(now_us)
+        if found is None or number not in {entry.number for entry in found.payments}:
+            raise Refused(f"journal entry {number} is not one that waits for its payment")
+        return await self._note_entry(number, request, now_us)
+
+    async def _note_entry(self, number: int, request: AdoptRequest, now_us: int) -> str:
+        body = Adopted(entry=number, txid=None, payees=(), reason=checked_reason(request.reason))
+        await self._changes.make(body, now_us)
+        return f"journal entry {number}"
+
+    # ------------------------------------------------------------------ a wallet's send
+
+    async def _adopt_send(self, txid: str, request: AdoptRequest, now_us: int) -> str:
+        send = None if self._wallet is None else await self._send(txid)
+
+        async def choose(reader: Reader) -> Body | None:
+            await _refuse_known(reader, txid)
+            payees = await self._payees(reader, txid, send, request)
+            return Adopted(entry=None, txid=txid, payees=payees, reason=checked_reason(request.reason))
+
+        await self._changes.decide(choose, now_us)
+        return f"transaction {txid}"
+
+    async def _send(self, txid: str) -> WalletSend:
+        assert self._wallet is not None  # noqa: S101  (asked for by the caller)
+        for send in (await self._wallet.sends_since(None)).sends:
+            if send.txid == txid and send.confirmations >= 0:
+                return send
+        raise Refused(f"the wallet has sent no transaction {txid} that stands")
+
+    async def _payees(
+        self, reader: Reader, txid: str, send: WalletSend | None, request: AdoptRequest
+    ) -> tuple[PlannedPayee, ...]:
+        if request.is_nobodys:
+            return ()
+        if not request.payees:
+            return await _explained(reader, txid, send)
+        payees = []
+        for part in request.payees:
+            account = await checked_payee_account(reader, part.account, self._network)
+            sats = checked_amount(part.sats, self._network)
+            payees.append(PlannedPayee(account=account, address=account, sats=sats))
+        if len({payee.account for payee in payees}) < len(payees):
+            raise Refused("an account is named twice")
+        total = sum(payee.sats for payee in payees)
+        if send is not None and total > send.sats:
+            raise Refused(f"{total} sats are more than the {send.sats} that {txid} paid")
+        return tuple(payees)
+
+
+async def _refuse_known(reader: Reader, txid: str) -> None:
+    own = await reader.row("SELECT payment_id FROM attempt WHERE txid = ?", txid)
+    if own is not None:
+        raise Refused(f"{txid} is an attempt of payment {own[0]}: it is accounted for")
+    if await reader.row("SELECT 1 FROM ledger WHERE entry_key = ? LIMIT 1", f"adopted:{txid}") is not None:
+        raise Refused(f"{txid} has been adopted before")
+
+
+async def _explained(reader: Reader, txid: str, send: WalletSend | None) -> tuple[PlannedPayee, ...]:
+    """Whom a send paid, where its addresses alone say so."""
+    how = "say whom with --payee ACCOUNT=SATS, or --nobody where nobody here was owed it"
+    if send is None:
+        raise Refused(f"the wallet cannot be asked what {txid} paid: {how}")
+    accounts = [
+        (account, address) for address in send.addresses for account in await _paid_at(reader, address)
+    ]
+    if not accounts:
+        return ()
+    if len(accounts) > 1 or len(send.addresses) > 1:
+        names = ", ".join(account for account, _ in accounts)
+        raise Refused(f"{txid} paid {send.sats} sats to several addresses, of {names} among others: {how}")
+    ((account, address),) = accounts
+    return (PlannedPayee(account=account, address=address, sats=send.sats),)
+
+
+async def _paid_at(reader: Reader, address: str) -> list[str]:
+    """The accounts that are, or were once, paid at an address."""
+    rows = await reader.rows(
+        "SELECT name FROM account WHERE name = ? UNION "
+        "SELECT account.name FROM payee_change JOIN account ON account.id = payee_change.account_id "
+        "WHERE payee_change.address = ? AND payee_change.state <> 'waiting'",
+        *(address, address),
+    )
+    return sorted(name for (name,) in rows)

@@ -1,0 +1,165 @@
+"""[shell] The accountant's ear: a Unix socket on which commands ask for what only the one writer may do.
+
+One request and one answer a connection, each one JSON line: {"version", "name", "arguments"} →
+{"result"} | {"error"}. The socket is in the data directory and readable by its owner alone; whoever may open
+it may pay out.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+VERSION = 1
+SOCKET_NAME = "accountant.sock"
+LONGEST_LINE_BYTES = 1 << 20
+LONGEST_ANSWER_BYTES = 64 << 20
+# A preview has a line of some 200 bytes for each account that is owed something: a third of a million.
+REQUEST_SECONDS = 10.0
+ANSWER_SECONDS = 600.0
+# A payment of a thousand outputs waits for the node's wallet, which signs for minutes on a small machine.
+CLOSING_SECONDS = 10.0
+TOO_LONG = b"too long"  # stands for a line that was
+
+log = logging.getLogger("engineroom.accounting")
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What is asked."""
+
+    version: int
+    name: str
+    arguments: dict[str, Any]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of it: a result, or one line that says why not."""
+
+    result: Any = None
+    error: str | None = None
+
+
+class Refused(Exception):
+    """The operation cannot be done, for a reason that the asker can mend: one clear line."""
+
+
+class NobodyThere(Exception):
+    """No accountant runs behind this socket."""
+
+
+Operation = Callable[..., Awaitable[Any]]
+
+
+class ControlSocket:
+    """Serves operations by name. Raises OSError at `open` where the socket cannot be made."""
+
+    def __init__(self, path: Path, operations: Mapping[str, Operation]) -> None:
+        self._path = path
+        self._operations = operations
+        self._server: asyncio.Server | None = None
+        self._silent: set[asyncio.StreamWriter] = set()  # connected, and nothing asked yet
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Listen. A socket that an earlier process left is replaced: the lease says that it is gone."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        umask = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(
+                self._serve, path=self._path, limit=LONGEST_LINE_BYTES
+            )
+        finally:
+            os.umask(umask)
+
+    async def close(self) -> None:
+        """Take no more requests, and let what has been asked be answered."""
+        if self._server is None:
+            return
+        self._server.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        for writer in self._silent:
+            writer.close()
+        if self._at_work:
+            await asyncio.wait(self._at_work, timeout=CLOSING_SECONDS)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  a server's callback is a task
+        try:
+            line = await self._request(reader, writer)
+            if line:
+                self._at_work.add(task)
+                writer.write(msgspec.json.encode(await self._answer(line)) + b"\n")
+                await writer.drain()
+        except (TimeoutError, ConnectionError):
+            pass
+        finally:
+            self._at_work.discard(task)
+            writer.close()
+
+    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """A line; empty where nobody asked anything."""
+        self._silent.add(writer)
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await reader.readline()
+        except ValueError:  # asyncio's word for a line beyond the limit
+            return TOO_LONG
+        finally:
+            self._silent.discard(writer)
+
+    async def _answer(self, line: bytes) -> Answer:
+        if line is TOO_LONG:
+            return Answer(error=f"a request has at most {LONGEST_LINE_BYTES} bytes")
+        try:
+            request = msgspec.json.decode(line, type=Request)
+        except msgspec.MsgspecError as error:
+            return Answer(error=f"this is no request: {error}")
+        if request.version != VERSION:
+            return Answer(error=f"the request is of version {request.version}, this accountant of {VERSION}")
+        operation = self._operations.get(request.name)
+        if operation is None:
+            return Answer(error=f"there is no operation {request.name!r}")
+        try:
+            return Answer(result=await operation(**request.arguments))
+        except Refused as error:
+            return Answer(error=str(error))
+        except Exception:
+            log.exception("the operation %s has failed", request.name)
+            return Answer(error="the accountant has failed at it: its log says how")
+
+
+async def ask(directory: Path, name: str, **arguments: Any) -> Any:
+    """Let the running accountant of this data directory do something; its result.
+
+    Raises Refused with its reason, NobodyThere where none runs.
+    """
+    path = directory / SOCKET_NAME
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_ANSWER_BYTES)
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NobodyThere(f"no accountant runs for {directory}") from None
+    except PermissionError:
+        raise Refused(f"{path} belongs to another user: run this as the pool's user") from None
+    try:
+        writer.write(msgspec.json.encode(Request(VERSION, name, arguments)) + b"\n")
+        await writer.drain()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            line = await reader.readline()
+    except (TimeoutError, ConnectionError):
+        raise Refused("the accountant has not answered; look at its log before asking again") from None
+    finally:
+        writer.close()
+    if not line:
+        raise Refused("the accountant ended before it answered; look at its log before asking again")
+    answer = msgspec.json.decode(line, type=Answer)
+    if answer.error is not None:
+        raise Refused(answer.error)
+    return answer.result

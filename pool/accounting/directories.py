@@ -1,0 +1,5 @@
+"""Where in the data directory the accounts keep what is not in the database: the names of its folders."""
+
+SPOOL = "spool"  # one folder for each gateway
+ARCHIVE = "archive"  # one folder for each gateway
+JOURNAL = "journal"

@@ -1,0 +1,334 @@
+"""From spools to slots: every source's durable frames, applied once; it owns the tails and the marks.
+
+Slot rows and the source's mark go into one transaction. A frame at or below the mark is never seen again,
+since the tail begins behind it; so a crash anywhere counts nothing twice and loses nothing. A commit whose
+answer was lost may have happened: the tails are thrown away and begin at what the database says.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from pool.accounting import blocks
+from pool.accounting.archive_file import ArchiveError
+from pool.accounting.batch import MICROSECONDS, Batch, FoundCandidate, PriceOf
+from pool.accounting.names import Names
+from pool.accounting.slot_rows import Horizon, write_minutes, write_slots, write_templates
+from pool.accounting.sources import CLOSED, LIVE, STOPPED, Found, Gap, Source, epochs_on_disk, streams_of
+from pool.spool.dictionary import UnknownNumber
+from pool.spool.frames import NewerSpool, SpoolError
+from pool.spool.segments import Segment
+from pool.spool.tail import Delivery
+from pool.storage.database import Database, Writer
+
+FRAMES_AT_ONCE = 2_000
+# Ten minutes of an idle gateway, or two seconds of a busy one: a transaction of some 50 ms.
+
+log = logging.getLogger("engineroom.accounting")
+
+__all__ = ["Horizon", "Intake", "Reading"]
+
+
+class Unexplained(SpoolError):
+    """A sound frame names what its segment has not defined, and nothing was given up that could have."""
+
+
+class Reading(NamedTuple):
+    """The segment that the last frame came from, which stays with all later ones; None where nothing was
+    read. `is_over`: the epoch has been read to its end, and no segment is needed any more."""
+
+    in_use: Segment | None
+    is_over: bool
+
+
+class Intake:
+    """Applies frames. A block candidate's row is made in the transaction that counts its share."""
+
+    def __init__(
+        self,
+        directory: Path,
+        archive: Path,
+        database: Database,
+        names: Names,
+        *,
+        slot_seconds: int,
+        price_of: PriceOf,
+        horizon: Callable[[Writer], Awaitable[Horizon]],
+        price_rows: Callable[[Writer, Batch, int], Awaitable[dict[str, int]]],
+    ) -> None:
+        """`directory` and `archive` hold one folder for each gateway."""
+        self._directory = directory
+        self._archive = archive
+        self._database = database
+        self._names = names
+        self._slot_seconds = slot_seconds
+        self._price_of = price_of
+        self._horizon = horizon
+        self._price_rows = price_rows
+        self._sources: dict[tuple[str, str], Source] = {}
+        self._seen: set[tuple[str, str]] | None = None  # on disk, when last looked; None: look at the archive
+        self._applying = asyncio.Lock()
+        self.frames = 0
+        self.shares = 0
+
+    async def apply_all(self, now_us: int) -> int:
+        """Apply what is durable now, of every source; how many frames that were.
+
+        Raises DatabaseError: nothing of the failed batch is counted, and the next call reads it again.
+        """
+        applied = 0
+        async with self._applying:
+            await self._find_sources()
+            for source in list(self._sources.values()):
+                if source.state != STOPPED:
+                    while count := await self._apply(source):
+                        applied += count
+        return applied
+
+    async def apply_through(self, marks: dict[tuple[str, str], int]) -> int:
+        """Apply the frames of each source (name, epoch) up to a mark, and no others; how many that were."""
+        applied = 0
+        async with self._applying:
+            await self._find_sources()
+            for key, mark in sorted(marks.items()):
+                source = self._sources.get(key)
+                while source is not None and source.state != STOPPED and source.mark < mark:
+                    count = await self._apply(source, through=mark)
+                    applied += count
+                    if not count:
+                        break
+        return applied
+
+    def reading(self, name: str, epoch: str) -> Reading | None:
+        """Where a source is read; None while none of its segments may be moved away."""
+        source = self._sources.get((name, epoch))
+        if source is None or source.state == STOPPED or source.reads_archive:
+            return None
+        is_over = source.is_over and source.state == CLOSED
+        return Reading(None if is_over else source.segment, is_over)
+
+    def forget(self) -> None:
+        """Begin again from what the database says: after an error, or a change of marks by somebody."""
+        self._sources.clear()
+        self._seen = None
+        self._names.forget()
+
+    # ------------------------------------------------------------------ sources
+
+    async def _find_sources(self) -> None:
+        streams = await asyncio.to_thread(streams_of, self._directory)
+        if streams == self._seen:
+            return
+        is_first = self._seen is None
+        archive = self._archive if is_first else None
+        found = await asyncio.to_thread(epochs_on_disk, self._directory, archive)
+        for one in found:
+            source = self._sources.get((one.name, one.epoch))
+            if source is None:
+                self._sources[one.name, one.epoch] = await self._source(one)
+            elif one.is_over and not source.is_over:
+                source.end()
+        if is_first:
+            await self._stop_vanished({(one.name, one.epoch) for one in found})
+        self._seen = streams
+
+    async def _source(self, found: Found) -> Source:
+        """As the database knows it. One that has stopped is tried again: somebody may have mended it."""
+        async with self._database.writing() as writer:
+            row = await writer.row(
+                "SELECT id, mark, at_us, state FROM source WHERE name = ? AND epoch = ?",
+                *(found.name, found.epoch),
+            )
+            if row is None:
+                # Not now: whoever waits for this source would take it for applied up to this moment.
+                row = (await self._new_source(writer, found), 0, found.begins_us, LIVE)
+            gaps = await writer.rows(
+                "SELECT first_frame, last_frame FROM accepted_gap WHERE name = ? AND epoch = ? "
+                "ORDER BY first_frame",
+                *(found.name, found.epoch),
+            )
+        number, mark, at_us, state = row
+        spool = self._directory / found.name
+        source = Source(number, found, spool, self._archive, mark, at_us, [Gap(*gap) for gap in gaps])
+        source.state = CLOSED if state == CLOSED else LIVE
+        return source
+
+    async def _new_source(self, writer: Writer, found: Found) -> int:
+        return await writer.insert(
+            "INSERT INTO source (name, epoch, mark, at_us, state, trouble) "
+            "VALUES (?, ?, 0, ?, ?, NULL) RETURNING id",
+            *(found.name, found.epoch, found.begins_us, LIVE),
+        )
+
+    async def _stop_vanished(self, found: set[tuple[str, str]]) -> None:
+        """Live sources of the database that are nowhere on disk: what they held is lost, or not mounted."""
+        async with self._database.writing() as writer:
+            live = await writer.rows("SELECT id, name, epoch, mark FROM source WHERE state = ?", LIVE)
+            for number, name, epoch, mark in live:
+                if (name, epoch) not in found:
+                    trouble = f"the spool of {name} {epoch} is gone, and what it held behind frame {mark}"
+                    await self._note_stop(writer, number, trouble)
+
+    async def _apply(self, source: Source, through: int | None = None) -> int:
+        try:
+            deliveries, batch = await asyncio.to_thread(self._read, source, through)
+        except NewerSpool:
+            raise
+        except (SpoolError, ArchiveError) as error:
+            await self._stop(source, error)
+            return 0
+        if not deliveries:
+            if source.is_over and source.state != CLOSED and through is None:
+                await self._close(source)
+            return 0
+        try:
+            async with self._database.writing() as writer:
+                await self._write(writer, source, batch)
+        except BaseException:
+            self.forget()
+            raise
+        if batch.unexplained:
+            log.error(
+                "source %s: %d records up to frame %d named what was in frames that were given up; they do "
+                "not count",
+                *(source.name, batch.unexplained, batch.last_number),
+            )
+        source.mark, source.at_us, source.segment = batch.last_number, batch.last_us, deliveries[-1].segment
+        source.state = CLOSED if batch.is_closed else LIVE
+        self.frames += len(deliveries)
+        self.shares += batch.shares
+        return len(deliveries)
+
+    def _read(self, source: Source, through: int | None) -> tuple[list[Delivery], Batch]:
+        """The next frames, summed: up to `through`, and up to the first that its segment does not explain."""
+        deliveries = source.next(FRAMES_AT_ONCE)
+        if through is not None and deliveries and deliveries[-1].frame.number > through:
+            deliveries = [one for one in deliveries if one.frame.number <= through]
+            source.rewind(source.mark)
+        for count in (len(deliveries), None):
+            batch, explained = self._sum(source, deliveries[:count])
+            if explained == len(deliveries[:count]):
+                return deliveries, batch
+            if not explained:
+                frame = deliveries[0]
+                source.rewind(source.mark)
+                raise Unexplained(
+                    f"spool {source.name}: frame {frame.frame.number} in {frame.segment.path} names what its "
+                    "segment does not define"
+                )
+            deliveries = deliveries[:explained]
+            source.rewind(source.mark)
+        raise AssertionError("frames that were explained are explained")
+
+    def _sum(self, source: Source, deliveries: list[Delivery]) -> tuple[Batch, int]:
+        """The sums, and of how many frames; with less than all of them the sums are of no use."""
+        batch = Batch(self._slot_seconds, self._price_of)
+        for count, delivery in enumerate(deliveries):
+            try:
+                batch.add(delivery.frame, delivery.dictionary, is_forgiving=source.is_forgiving(delivery))
+            except UnknownNumber:
+                return batch, count
+        return batch, len(deliveries)
+
+    async def _close(self, source: Source) -> None:
+        """Nothing more can come of it."""
+        async with self._database.writing() as writer:
+            await writer.execute(
+                "UPDATE source SET state = ?, trouble = NULL WHERE id = ?", CLOSED, source.id
+            )
+        source.state = CLOSED
+
+    async def _stop(self, source: Source, error: SpoolError | ArchiveError) -> None:
+        """This one source waits for a person; the others go on.
+
+        A source that is over for good stays so: that it ended in a broken block was accepted once.
+        """
+        if source.state == CLOSED and not await asyncio.to_thread(source.has_more, error):
+            return
+        source.state = STOPPED
+        async with self._database.writing() as writer:
+            await self._note_stop(writer, source.id, str(error))
+
+    async def _note_stop(self, writer: Writer, number: int, trouble: str) -> None:
+        log.error("%s; its later shares wait: mend the file, or `engineroom accounts accept-gap`", trouble)
+        await writer.execute(
+            "UPDATE source SET state = ?, trouble = ? WHERE id = ?", STOPPED, trouble, number
+        )
+
+    # ------------------------------------------------------------------ one transaction
+
+    async def _write(self, writer: Writer, source: Source, batch: Batch) -> None:
+        accounts, workers = await self._ids(writer, batch)
+        rates = await self._price_rows(writer, batch, batch.last_us)
+        horizon = await self._horizon(writer)
+        await write_slots(writer, batch, accounts, rates, horizon, self._slot_seconds)
+        await write_minutes(writer, batch, workers)
+        await write_templates(writer, batch)
+        for candidate in batch.candidates:
+            account = None if candidate.account is None else accounts[candidate.account]
+            new = block_of(candidate, account, source.id, self._slot_seconds)
+            await blocks.record(writer, new, candidate.frame_us)
+        await writer.execute(
+            "UPDATE source SET mark = ?, at_us = ?, state = ?, trouble = NULL WHERE id = ?",
+            *(batch.last_number, batch.last_us, CLOSED if batch.is_closed else LIVE, source.id),
+        )
+
+    async def _ids(self, writer: Writer, batch: Batch) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+        accounts: dict[str, int] = {}
+        workers: dict[tuple[str, str], int] = {}
+        for (account, worker), seen in batch.names.items():
+            accounts[account] = await self._names.account(writer, account, seen.first_us, seen.name.script)
+            workers[account, worker] = await self._names.worker(
+                writer, accounts[account], worker, seen.name.agent, seen.first_us
+            )
+        await self._note_seen(writer, batch, accounts, workers)
+        return accounts, workers
+
+    async def _note_seen(
+        self,
+        writer: Writer,
+        batch: Batch,
+        accounts: dict[str, int],
+        workers: dict[tuple[str, str], int],
+    ) -> None:
+        """First and last times, whichever source is read first."""
+        if not workers:
+            return
+        seen = sorted(batch.names.items())
+        await writer.execute_many(
+            "UPDATE worker SET last_seen_us = ? WHERE id = ? AND last_seen_us < ?",
+            [(one.last_us, workers[key], one.last_us) for key, one in seen],
+        )
+        await writer.execute_many(
+            "UPDATE worker SET first_seen_us = ? WHERE id = ? AND first_seen_us > ?",
+            [(one.first_us, workers[key], one.first_us) for key, one in seen],
+        )
+        await writer.execute_many(
+            "UPDATE account SET first_seen_us = ? WHERE id = ? AND first_seen_us > ?",
+            [(one.first_us, accounts[account], one.first_us) for (account, _), one in seen],
+        )
+
+
+def block_of(
+    candidate: FoundCandidate, account_id: int | None, source_id: int, slot_seconds: int
+) -> blocks.NewBlock:
+    """A candidate as its row. It belongs to its share's slot, which is that of its frame."""
+    plan = candidate.plan_id
+    return blocks.NewBlock(
+        hash=candidate.hash,
+        height=candidate.height,
+        previous_hash=candidate.previous_hash,
+        found_us=candidate.found_us,
+        slot=candidate.frame_us // (MICROSECONDS * slot_seconds) * slot_seconds,
+        account_id=account_id,
+        worker=candidate.worker,
+        job_id=candidate.job_id,
+        plan_id=f"{plan}{blocks.STRIPPED}" if plan is not None and candidate.is_stripped else plan,
+        coinbase=candidate.coinbase,
+        network_target=candidate.network_target,
+        reward_sats=candidate.reward_sats,
+        source_id=source_id,
+        frame=candidate.frame,
+    )

@@ -1,0 +1,140 @@
+"""At start: does the database know all that was paid? Rolls it forward, or holds payouts and says why.
+
+A database that came back from a backup has forgotten payments. The journal writes them into it again, entry
+by entry; what the wallet has sent beyond that is named, one line each, and payouts stay on hold until a
+person has adopted it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from payouts.wallet import Wallet, WalletUnavailable
+from pool.accounting import policy_changes
+from pool.accounting.changes import Changes, Position, position
+from pool.accounting.journal import Journal
+from pool.accounting.journal_entries import HoldPlaced, HoldReleased, Restored
+from pool.accounting.journal_lines import Entry
+from pool.accounting.unmatched import Known, Situation, Unmatched, unmatched
+from pool.storage.database import Database, Reader
+
+RESTORED = "restored"
+
+log = logging.getLogger("engineroom.accounting")
+
+
+class HistoriesDiffer(Exception):
+    """Journal and database are not of one history: one line that says what to do. A person is needed."""
+
+
+class Matching:
+    """Compares journal, database and wallet."""
+
+    def __init__(self, journal: Journal, database: Database, changes: Changes) -> None:
+        self._journal = journal
+        self._database = database
+        self._changes = changes
+        self._told: set[str] = set()
+
+    async def begin(self, now_us: int) -> None:
+        """Before anything else is written: bring the database up to the journal's end.
+
+        Where more than the last entry was missing, payouts are put on hold. Raises HistoriesDiffer.
+        """
+        found, held = await self._compare(())
+        if found.situation is Situation.OTHER_JOURNAL:
+            raise HistoriesDiffer(
+                f"the database holds journal entry {held.number} as {held.hash[:16]}…, the journal has "
+                "another: they are of two histories; put the journal back that belongs to this database"
+            )
+        if found.situation is Situation.JOURNAL_BEHIND:
+            raise HistoriesDiffer(
+                f"the database holds journal entry {held.number}, the journal ends at "
+                f"{self._journal.last_number}: "
+                "put the newer journal back, or see docs/operations.md, lost journal"
+            )
+        if found.situation is Situation.OLDER_DATABASE:
+            await self._say_older(found, held, now_us)
+        count = await self._changes.catch_up()
+        if found.situation is Situation.OLDER_DATABASE:
+            log.error("the database is older than the journal: %d entries were written into it again", count)
+
+    async def _say_older(self, found: Unmatched, held: Position, now_us: int) -> None:
+        """The hold stands in the journal before the first entry is written again: a crash on the way leaves
+        a database that only looks as if it had never been away."""
+        if _is_held_by(found.missing):
+            return  # that crash came
+        count = len(found.missing)
+        reason = f"the database had forgotten {count} journal entries"
+        hold = HoldPlaced(scope=policy_changes.EVERYTHING, hold_kind=RESTORED, reason=reason)
+        restored = Restored(
+            database_number=held.number,
+            database_hash=held.hash,
+            reason=f"{count} journal entries were missing",
+        )
+        for body in (hold, restored):
+            await asyncio.to_thread(self._journal.append, body, now_us)
+
+    async def look(self, wallet: Wallet | None, now_us: int) -> Unmatched | None:
+        """While on hold after a restore: name what matches nothing; release the hold when all is matched.
+
+        None while there is no such hold, or the wallet cannot be asked.
+        """
+        async with self._database.reading() as reader:
+            if not await self._stands(reader):
+                return None
+        try:
+            sends = () if wallet is None else (await wallet.sends_since(None)).sends
+        except WalletUnavailable as error:
+            log.warning("payouts stay on hold, the wallet cannot be asked for its sends: %s", error)
+            return None
+        found, _ = await self._compare(tuple(send.txid for send in sends if send.confirmations >= 0))
+        self._tell(found)
+        if not found.payments and not found.wallet_txids:
+            await self._changes.make(
+                HoldReleased(
+                    scope=policy_changes.EVERYTHING, hold_kind=RESTORED, reason="everything is matched"
+                ),
+                now_us,
+            )
+            log.warning("every payment is matched: payouts go on")
+        return found
+
+    def _tell(self, found: Unmatched) -> None:
+        """Names each once; whoever wants the list again asks `payouts adopt`."""
+        lines = [f"journal entry {one.number} matches no payment: {one.body}" for one in found.payments]
+        lines += [
+            f"the wallet sent {txid}, which matches no payment: `engineroom payouts adopt {txid}`"
+            for txid in found.wallet_txids
+        ]
+        for line in lines:
+            if line not in self._told:
+                self._told.add(line)
+                log.error("%s", line)
+
+    async def _compare(self, wallet_txids: tuple[str, ...]) -> tuple[Unmatched, Position]:
+        async with self._database.reading() as reader:
+            held = await position(reader)
+            payments = await reader.rows("SELECT id FROM payment")
+            attempts = await reader.rows("SELECT txid FROM attempt")
+        known = Known(
+            number=held.number,
+            hash=held.hash,
+            payment_ids=frozenset(number for (number,) in payments),
+            txids=frozenset(txid for (txid,) in attempts),
+        )
+        found = await asyncio.to_thread(lambda: unmatched(self._journal.entries(), known, wallet_txids))
+        return found, held
+
+    async def _stands(self, reader: Reader) -> bool:
+        holds = await policy_changes.holds(reader)
+        return any(one[:2] == (policy_changes.EVERYTHING, RESTORED) for one in holds)
+
+
+def _is_held_by(entries: Iterable[Entry]) -> bool:
+    """Whether these entries alone leave such a hold standing."""
+    stands = False
+    for entry in entries:
+        if isinstance(entry.body, HoldPlaced | HoldReleased) and entry.body.hold_kind == RESTORED:
+            stands = isinstance(entry.body, HoldPlaced)
+    return stands

@@ -1,0 +1,16 @@
+"""How often the accountant does each of its duties. Values only."""
+
+import msgspec
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds between two rounds of a duty; `trouble_seconds` pass at least before one that failed is tried
+    again. `paying_seconds` None: the settings' interval."""
+
+    apply_seconds: float = 0.25
+    chain_seconds: float = 2.0
+    plan_seconds: float = 5.0
+    watch_payments_seconds: float = 10.0
+    keep_seconds: float = 30.0
+    paying_seconds: float | None = None
+    trouble_seconds: float = 2.0

@@ -1,0 +1,67 @@
+"""[shell] The accountant as a process of its own: `engineroom accountant`, which the supervisor starts."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from config.schema import Settings
+from pool.accounting.accountant import Accountant
+from pool.accounting.journal_reading import JournalError, JournalInUse
+from pool.accounting.matching import HistoriesDiffer
+from pool.app import stop_on_signals
+from pool.audit.keys import KeyRefused
+from pool.storage.database import DatabaseError, DatabaseUnavailable, LeaseTaken
+from pool.supervisor import NEEDS_A_PERSON
+
+OPENING_SECONDS = 2.0
+LETTING_GO_SECONDS = 15.0
+# An accountant whose supervisor was killed ends by itself, and finishes what it is at. One that is still
+# there after this is another pool's, or was started twice.
+
+log = logging.getLogger("engineroom.accounting")
+
+
+async def run_accountant(
+    settings: Settings,
+    opening: Callable[[Settings], Awaitable[Accountant]] = Accountant.open,
+    *,
+    letting_go_seconds: float = LETTING_GO_SECONDS,
+) -> int:
+    """Open the accounts and keep them until SIGTERM. The exit code: 0, or NEEDS_A_PERSON after one line."""
+    stop = stop_on_signals()
+    code = 0
+    try:
+        accountant = await _opened(settings, opening, stop, letting_go_seconds)
+        if accountant is not None:
+            await accountant.run(stop)
+    except* (DatabaseError, JournalError, HistoriesDiffer, KeyRefused, OSError) as group:
+        for error in group.exceptions:
+            log.critical("%s", error)
+        code = NEEDS_A_PERSON
+    return code
+
+
+async def _opened(
+    settings: Settings,
+    opening: Callable[[Settings], Awaitable[Accountant]],
+    stop: asyncio.Event,
+    letting_go_seconds: float,
+) -> Accountant | None:
+    """Waits for a database that is gone, and some time for another accountant to end; None where told to
+    stop."""
+    loop = asyncio.get_running_loop()
+    given_up_at = loop.time() + letting_go_seconds
+    told = ""
+    while not stop.is_set():
+        try:
+            return await opening(settings)
+        except (DatabaseUnavailable, LeaseTaken, JournalInUse) as error:
+            if not isinstance(error, DatabaseUnavailable) and loop.time() >= given_up_at:
+                raise
+            if str(error) != told:
+                told = str(error)
+                log.error("the accounts cannot be opened yet: %s", error)
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait([waiting], timeout=min(OPENING_SECONDS, letting_go_seconds))
+        waiting.cancel()
+    return None

@@ -1,0 +1,23 @@
+"""The options that lists have in common: --json, --csv, and how many lines."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pool.reports.rendering import Form
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="As CSV.")]
+Most = Annotated[int, typer.Option(min=1, max=1_000_000, help="The newest so many.")]
+
+
+def form_of(as_json: bool, as_csv: bool) -> "Form":
+    """How to show it; both at once is a mistake."""
+    from pool.reports.rendering import Form
+
+    if as_json and as_csv:
+        raise typer.BadParameter("give --json or --csv, not both")
+    if as_json:
+        return Form.JSON
+    return Form.CSV if as_csv else Form.TABLE

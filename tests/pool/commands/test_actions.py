@@ -1,0 +1,237 @@
+"""What a person does at the command line: by the accountant where one runs, else by the command itself."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pool.accounting import journal_entries
+from pool.accounting.control import SOCKET_NAME, ControlSocket
+from pool.accounting.directories import JOURNAL
+from pool.accounting.journal import Journal
+from pool.accounting.journal_reading import read_entries
+from tests.harness.command import engineroom
+from tests.pool.accounting.building import ALICE, BOB, CAROL, EPOCH, MAINNET, SECRET, SOURCE, Accounts
+from tests.pool.accounting.places import Places
+from tests.pool.audit.signing import sign_bip137, sign_key_hash, text, witness
+from tests.pool.commands.running import Pool
+
+
+async def filling(made: Accounts) -> None:
+    await made.earn(ALICE, 500_000)
+    await made.earn(BOB, 90_000)
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Pool:
+    made = Pool(tmp_path)
+    made.fill(filling)
+    return made
+
+
+def last(pool: Pool) -> journal_entries.Body:
+    return list(read_entries(pool.directory / JOURNAL))[-1].body
+
+
+# ---------------------------------------------------------------------- nobody runs
+
+
+def test_hold_and_release_where_nobody_runs(pool: Pool) -> None:
+    held = pool.run("payouts", "hold", "all", "--reason", "a  long\nweekend")
+    assert (held.code, held.out) == (0, "all is on hold: a  long\nweekend\n")
+    assert last(pool) == journal_entries.HoldPlaced(
+        scope="all", hold_kind="operator", reason="a long weekend"
+    )
+    preview = pool.run("payouts", "preview")
+    assert (preview.code, preview.err) == (0, "engineroom: payouts are on hold: a long weekend\n")
+    again = pool.run("payouts", "hold", "all", "--reason", "again")
+    assert (again.code, again.err) == (1, "engineroom: all is on hold already: a long weekend\n")
+    released = pool.run("payouts", "release", "all", "--reason", "monday")
+    assert (released.code, released.out) == (0, "all is released; it was on hold: a long weekend\n")
+
+
+def test_a_correction_is_told_with_both_sides(pool: Pool) -> None:
+    ended = pool.run("accounts", "correct", ALICE, "--sats", "-1000", "--reason", "paid twice")
+    assert ended.code == 0
+    assert re.fullmatch(rf"journal entry \d+: {ALICE} -1000 sats, @operator \+1000 sats\n", ended.out)
+    assert "0.00499000" in pool.run("balance", ALICE).out
+
+
+def test_a_preview_says_who_is_paid_and_that_no_wallet_was_asked(pool: Pool) -> None:
+    ended = pool.run("payouts", "preview")
+    assert ended.code == 0
+    assert [line.split() for line in ended.out.splitlines()[1:3]] == [
+        [ALICE, "the", "same", "0.00500000", "yes"],
+        [BOB, "the", "same", "0.00090000", "no:", "below", "the", "minimum", "of", "100000", "sats"],
+    ]
+    assert "1 accounts are paid, 0.00500000 together" in ended.out
+    assert "without the wallet" in ended.out
+
+
+def test_paying_where_nobody_runs_says_who_pays(pool: Pool) -> None:
+    ended = pool.run("payouts", "run")
+    assert (ended.code, ended.out) == (1, "")
+    assert "a running pool" in ended.err
+
+
+def test_adopting_a_send_takes_it_off_a_balance(pool: Pool) -> None:
+    ended = pool.run("payouts", "adopt", "ee" * 32, "--payee", f"{ALICE}=200000", "--reason", "sent by hand")
+    assert (ended.code, ended.out) == (0, f"adopted: transaction {'ee' * 32}\n")
+    assert "paid        0.00200000" in pool.run("balance", ALICE).out
+
+
+def test_frames_that_are_lost_are_given_up(pool: Pool) -> None:
+    Places(pool.directory).write(2, 11, 20)
+
+    async def stopped(made: Accounts) -> None:
+        await made.source(mark=4, state="stopped", trouble="frames are missing")
+
+    pool.fill(stopped)
+    ended = pool.run("accounts", "accept-gap", SOURCE, "--epoch", EPOCH.upper(), "--reason", "disk lost")
+    assert (ended.code, ended.out) == (0, f"{SOURCE} {EPOCH.upper()}: frames 5 to 10 are given up\n")
+    assert pool.run("accounts", "sources").out.splitlines()[1].split()[2:4] == ["live", "10"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (("payouts", "hold", CAROL, "--reason", "x"), 1, "there is no account"),
+        (("payouts", "hold", MAINNET, "--reason", "x"), 1, "this pool mines bitcoin regtest"),
+        (("payouts", "hold", "all"), 2, "--reason"),
+        (("payouts", "release", "all", "--reason", "x"), 1, "nothing holds all"),
+        (("payouts", "adopt", "all"), 1, "nothing waits to be adopted"),
+        (("payouts", "adopt", "ee" * 32), 1, "the wallet cannot be asked"),
+        (("payouts", "adopt", "ee" * 32, "--payee", ALICE), 2, "is not ACCOUNT=SATS"),
+        (("payouts", "adopt", "ee" * 32, "--payee", f"{ALICE}=-5"), 2, "is not ACCOUNT=SATS"),
+        (("payouts", "adopt", "ee" * 32, "--payee", f"{ALICE}=1.5"), 2, "is not ACCOUNT=SATS"),
+        (("payouts", "adopt", "ee" * 32, "--payee", f"{ALICE}={10**17}"), 1, "more than all there will"),
+        (("payouts", "adopt", "ee" * 32, "--payee", f"{ALICE}=5", "--payee", f"{ALICE}=5"), 1, "named twice"),
+        (("accounts", "correct", ALICE, "--sats", "0", "--reason", "x"), 1, "above zero"),
+        (
+            ("accounts", "correct", ALICE, "--sats", str(10**17), "--reason", "x"),
+            1,
+            "more than all there will",
+        ),
+        (("accounts", "correct", ALICE, "--sats", "1.5", "--reason", "x"), 2, "as an integer"),
+        (("accounts", "correct", CAROL, "--sats", "5", "--reason", "x"), 1, "there is no account"),
+        (("accounts", "accept-gap", SOURCE, "--epoch", EPOCH, "--reason", "x"), 1, "there is no source"),
+        (("payee", "set", ALICE, "--to", BOB), 2, "--signature or"),
+        (("payee", "set", ALICE, "--to", BOB, "--as-operator"), 2, "--reason"),
+        (("payee", "set", ALICE, "--to", MAINNET, "--as-operator", "--reason", "x"), 1, "this pool mines"),
+        (
+            ("payee", "set", ALICE, "--to", BOB, "--minimum", "-5", "--as-operator", "--reason", "x"),
+            2,
+            "or equal",
+        ),
+        (("payee", "set", ALICE, "--to", BOB, "--minimum", "5", "--as-operator", "--reason", "x"), 1, "dust"),
+        (("payee", "set", ALICE, "--to", BOB, "--signature", "nonsense"), 1, "no BIP 322 simple signature"),
+        (("payee", "message", CAROL, "--to", BOB), 1, "there is no account"),
+        (("payee", "message", ALICE, "--to", MAINNET), 1, "this pool mines bitcoin regtest"),
+    ],
+    ids=lambda one: " ".join(one)[:60] if isinstance(one, tuple) else "",
+)
+def test_a_wrong_wish_is_refused_and_changes_nothing(
+    pool: Pool, arguments: tuple[str, ...], code: int, why: str
+) -> None:
+    before = last(pool)
+    ended = pool.run(*arguments)
+    assert (ended.code, ended.out) == (code, "")
+    assert why in " ".join(ended.err.replace("│", " ").split())
+    if code == 1:
+        assert ended.err.count("\n") == 1
+    assert last(pool) == before
+
+
+def test_two_writers_at_once_cannot_be(pool: Pool) -> None:
+    with Journal.open(pool.directory / JOURNAL):
+        ended = pool.run("payouts", "hold", "all", "--reason", "x")
+    assert ended.code == 1
+    assert "another process appends to this journal" in ended.err
+    assert ended.err.count("\n") == 1
+
+
+# ---------------------------------------------------------------------- payees
+
+
+def test_a_payee_is_set_by_the_signature_of_the_text_that_was_printed(pool: Pool) -> None:
+    wish = (ALICE, "--to", BOB, "--minimum", "20000")
+    message = pool.run("payee", "message", *wish).out.removesuffix("\n")
+    assert re.fullmatch(
+        rf"Engineroom payee change 1 on bitcoin regtest: account {ALICE} is paid to {BOB} "
+        r"from 20000 satoshis on, asked \d{4}-\d\d-\d\d",
+        message,
+    )
+    signature = text(witness(sign_key_hash(SECRET, message)))
+    ended = pool.run("payee", "set", *wish, "--signature", signature)
+    assert ended.code == 0
+    assert ended.out.startswith(f"{ALICE} is paid to {BOB} from 0.00020000 on, as of 20")
+    assert f"will be     {BOB}, from 0.00020000, as of 20" in pool.run("balance", ALICE).out
+    again = pool.run("payee", "set", *wish, "--signature", signature)
+    assert (again.code, again.out) == (1, "")
+
+
+def test_a_legacy_address_signs_what_was_printed(pool: Pool) -> None:
+    message = pool.run("payee", "message", BOB, "--to", ALICE).out.removesuffix("\n")
+    signature = text(sign_bip137(SECRET, message, 31))
+    ended = pool.run("payee", "set", BOB, "--to", ALICE, "--signature", signature)
+    assert ended.code == 0
+    assert "from the minimum of all on" in ended.out
+
+
+def test_the_operator_answers_for_a_change(pool: Pool) -> None:
+    ended = pool.run("payee", "set", ALICE, "--to", CAROL, "--as-operator", "--reason", "asked by letter")
+    assert ended.code == 0
+    body = last(pool)
+    assert isinstance(body, journal_entries.PayeeChanged)
+    assert (body.address, body.proof) == (CAROL, "operator: asked by letter")
+    assert body.effective_us - body.requested_us == 48 * 3_600 * 1_000_000
+
+
+# ---------------------------------------------------------------------- the accountant runs
+
+
+async def test_a_command_asks_the_accountant_that_runs(tmp_path: Path) -> None:
+    pool = Pool(tmp_path)
+    asked: list[dict[str, Any]] = []
+
+    async def hold(**arguments: Any) -> str:
+        asked.append(arguments)
+        return "all"
+
+    control = ControlSocket(pool.directory / SOCKET_NAME, {"hold": hold})
+    await control.open()
+    try:
+        ended = await engineroom("payouts", "hold", "all", "--reason", "stop", "-c", str(pool.settings))
+        unknown = await engineroom("payouts", "run", "-c", str(pool.settings))
+    finally:
+        await control.close()
+    assert (ended.code, ended.out, ended.err) == (0, "all is on hold: stop\n", "")
+    assert asked == [{"scope": "all", "reason": "stop"}]
+    assert (unknown.code, unknown.err) == (1, "engineroom: there is no operation 'payouts_run'\n")
+
+
+# ---------------------------------------------------------------------- backup
+
+
+def test_a_backup_is_restored_where_the_accounts_are_lost(pool: Pool, tmp_path: Path) -> None:
+    before = pool.run("accounts", "--json").out
+    file = tmp_path / "yesterday.sqlite"
+    made = pool.run("backup", str(file))
+    assert made.code == 0
+    assert "keep beside it" in made.out
+    refused = pool.run("backup", str(file))
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    in_use = pool.run("restore", str(file))
+    assert (in_use.code, in_use.out) == (1, "")
+    for path in pool.directory.glob("accounts.sqlite*"):
+        path.unlink()
+    assert pool.run("restore", str(file)).code == 0
+    assert pool.run("accounts", "--json").out == before
+
+
+def test_a_backup_that_is_no_file_makes_no_accounts(tmp_path: Path) -> None:
+    pool = Pool(tmp_path)
+    ended = pool.run("restore", str(tmp_path / "nothing.sqlite"))
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert list(pool.directory.iterdir()) == []
