@@ -19,7 +19,7 @@ from config.schema import Settings
 from payouts.node_wallet import NodeWallet
 from payouts.transaction import DUST_RATE_FACTOR
 from payouts.wallet import Wallet, WalletError
-from pool.accounting import assembly, directories, ledger, policy_changes
+from pool.accounting import assembly, directories, ledger, payment_changes, policy_changes
 from pool.accounting.agreements import Since, agree, agreement_of, history
 from pool.accounting.block_watch import BlockWatch
 from pool.accounting.chain import BestNode, best_node
@@ -265,8 +265,15 @@ class Accountant:
             await self._names.system(writer, now_us())
         async with self._database.reading() as reader:
             faults = await ledger.faults(reader)
+            unwatched = await payment_changes.ids(reader, *payment_changes.UNDER_WAY)
         for fault in faults:
             log.error("the ledger contradicts itself: %s", fault)
+        if unwatched and self.payer is None:
+            log.error(
+                "%d payments are under way and nobody watches them: keep payout.wallet in the settings until "
+                "they are confirmed",
+                len(unwatched),
+            )
         if faults and self.payer is not None:
             await self.payer.hold("ledger", faults[0], now_us())
 

@@ -29,6 +29,7 @@ from pool.accounting.journal_entries import (
 from pool.accounting.journal_reading import JournalError
 from pool.accounting.ledger import BALANCE, OPERATOR, PAYING
 from pool.accounting.matching import RESTORED, Matching
+from pool.accounting.open_payments import PAYMENT_SCOPE
 from pool.accounting.payee_wishes import wished_change
 from pool.accounting.payer import Payer
 from pool.accounting.policy_changes import EVERYTHING
@@ -38,7 +39,6 @@ from pool.storage.database import Database, DatabaseError, Reader
 from stratum.work.coin import Network
 
 BY_OPERATOR = "operator"
-PAYMENT_SCOPE = "payment:"
 MOST_PAYMENTS_AT_ONCE = 20
 # Of a thousand outputs each: whoever owes more people than that presses the button twice.
 

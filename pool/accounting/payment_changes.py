@@ -32,6 +32,7 @@ from pool.accounting.names import Names
 from pool.storage.database import Reader, Writer
 
 COUNTED = "confirmed"
+UNDER_WAY = (PaymentState.PLANNED, PaymentState.SIGNED, PaymentState.BROADCAST, PaymentState.SET_ASIDE)
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -34,7 +34,12 @@ async def verify(settings: Settings, tell: Callable[[str], object], progress: Pr
     try:
         async with live.reading() as reader:
             found = await verify_accounts(
-                reader, directory, directory / directories.JOURNAL, trusted, lambda done, total: None
+                reader,
+                directory,
+                directory / directories.JOURNAL,
+                trusted,
+                _untold,
+                settings.payout.pps.reserve_sats or 0,
             )
             faults = list(found.faults)
             faults += await digest_faults(reader, directory, trusted)
@@ -111,3 +116,7 @@ def _archive_faults(expected: dict[str, str], archive: Path, progress: Progress)
             faults.append(f"{one.path} is another segment than the database names")
     progress(len(names), len(names))
     return faults
+
+
+def _untold(done: int, total: int) -> None:
+    """The ledger takes seconds; the archive is what takes time, and tells."""

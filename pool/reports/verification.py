@@ -38,11 +38,12 @@ async def verify(
     journal: Path,
     trusted: Mapping[str, bytes] | None,
     advance: Advance,
+    reserve_sats: int = 0,
 ) -> Verification:
     """Look at everything. `trusted` are the keys that statements may be signed with; None: any."""
     advance(0, 3)
     row = await reader.row("SELECT COUNT(*) FROM ledger")
-    report = await solvency.report(reader)
+    report = await solvency.report(reader, reserve_sats)
     advance(1, 3)
     entries, faults = await _journal_faults(reader, journal)
     advance(2, 3)

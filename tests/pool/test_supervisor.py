@@ -68,7 +68,9 @@ class Kept:
             await self.task
 
 
-async def test_a_child_that_is_killed_is_started_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_child_that_is_killed_is_started_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     kept = Kept(child(tmp_path))
     for count in range(1, 4):
         await until(lambda count=count: len(running(tmp_path)) == count)

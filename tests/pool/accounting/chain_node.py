@@ -1,8 +1,8 @@
-"""A scripted node with a chain of its own: which blocks are in it, which it has beside it, which it never saw.
+"""A scripted node with a chain of its own: which blocks are in it, which are beside it, which it never saw.
 
-    node.put(block_hash, height=100)        # on the best chain
-    node.displace(block_hash)               # the header is known, another block stands in its place
-    node.forget(block_hash)                 # never heard of; another block stands in its place
+node.put(block_hash, height=100)        # on the best chain
+node.displace(block_hash)               # the header is known, another block stands in its place
+node.forget(block_hash)                 # never heard of; another block stands in its place
 """
 
 from typing import Any

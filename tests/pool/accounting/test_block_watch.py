@@ -352,21 +352,28 @@ async def test_many_blocks_are_looked_at_with_few_questions_at_once(watched: Wat
     hashes = [await watched.record(tag, watched.node.height - tag) for tag in range(60)]
     for tag, block_hash in enumerate(hashes):
         watched.node.put(block_hash, watched.node.height - tag)
-    at_once = most = 0
-    plain = watched.node.answers["getblockheader"]
+    plain, at_once = watched.node.answers["getblockheader"], 0
+    four, fifth, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def counting(block_hash: str, *_: object) -> object:
-        nonlocal at_once, most
+    async def slow(block_hash: str, *_: object) -> object:
+        nonlocal at_once
         at_once += 1
-        most = max(most, at_once)
-        answer = plain(block_hash)
+        if at_once == 4:
+            four.set()
+        if at_once == 5:
+            fifth.set()
+        await go_on.wait()
         at_once -= 1
-        return answer
+        return plain(block_hash)
 
-    watched.node.answers["getblockheader"] = counting
-    assert await watched.look() == 60
+    watched.node.answers["getblockheader"] = slow
+    looking = asyncio.create_task(watched.look())
+    await four.wait()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(fifth.wait(), 0.1)
+    go_on.set()
+    assert await looking == 60
     assert {await watched.state(one) for one in hashes} == {blocks.ACCEPTED}
-    assert most <= 4
     assert sorted(body.transition for body in watched.made.entries()) == list(range(1, 61))  # type: ignore[union-attr]
 
 

@@ -23,7 +23,6 @@ async def made(tmp_path: Path) -> AsyncIterator[Accounts]:
 
 
 def correction(sats: int, account: str = ALICE) -> journal_entries.Correction:
-    """Not idempotent: applied twice it shows."""
     return journal_entries.Correction(
         account=account, against="@operator", pot="balance", sats=sats, reason="a test"
     )
@@ -77,11 +76,13 @@ async def test_a_decision_for_nothing_leaves_nothing(made: Accounts) -> None:
 
 
 async def test_an_applied_entry_changes_nothing_when_it_is_applied_again(made: Accounts) -> None:
-    await made.changes.make(correction(5), NOW_US)
+    body = journal_entries.HoldPlaced(scope="all", hold_kind="operator", reason="stop")
+    await made.changes.make(body, NOW_US)
     [entry] = made.journal.entries()
     async with made.database.writing() as writer:
         await changes.apply(writer, made.names, entry)
-    assert (await made.balances())[ALICE] == 5
+    async with made.database.reading() as reader:
+        assert len(await policy_changes.holds(reader)) == 1
 
 
 async def test_a_transaction_that_fails_leaves_the_entry_for_the_next_change(made: Accounts) -> None:

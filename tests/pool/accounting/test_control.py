@@ -84,7 +84,7 @@ async def test_an_operation_gets_its_arguments_and_its_result_comes_back(tmp_pat
 
 @pytest.mark.usefixtures("control")
 async def test_a_refusal_comes_back_with_its_reason(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="^not today$"):
+    with pytest.raises(Refused, match=r"^not today$"):
         await ask(tmp_path, "refuse")
 
 
