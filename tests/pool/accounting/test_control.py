@@ -200,3 +200,18 @@ async def test_somebody_who_says_nothing_does_not_hold_up_the_end(
         assert await reader.read() == b""
     silent.close()
     await silent.wait_closed()
+
+
+async def test_a_data_directory_with_a_name_longer_than_a_socket_may_have_is_served(tmp_path: Path) -> None:
+    directory = tmp_path / ("d" * 120)
+    directory.mkdir()
+
+    async def echo(text: str) -> str:
+        return text
+
+    control = ControlSocket(directory / SOCKET_NAME, {"echo": echo})
+    await control.open()
+    assert await ask(directory, "echo", text="there") == "there"
+    await control.close()
+    with pytest.raises(NobodyThere):
+        await ask(directory, "echo", text="gone")
