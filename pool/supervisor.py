@@ -22,6 +22,9 @@ import msgspec
 SETTINGS_REFUSED, NEEDS_A_PERSON = 2, 3
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
+ENTRY = (sys.executable, "-P", "-m", "pool.entry")
+# -P: a folder named pool in the working directory is not what is meant, and its code is not to be run.
+
 log = logging.getLogger("engineroom.supervisor")
 
 
@@ -48,7 +51,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 
 def accountant_command(settings_file: Path) -> list[str]:
     """How the accountant of these settings is started."""
-    return [sys.executable, "-m", "pool.entry", "accountant", "-c", str(settings_file)]
+    return [*ENTRY, "accountant", "-c", str(settings_file)]
 
 
 class ChildKeeper:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +25,7 @@ from pool.gateway.outcome import Outcome, told
 from pool.node.endpoint import NodeEndpoint
 from pool.node.rpc import NodeError, NodeRpc
 from pool.node.verdicts import SubmitVerdict
-from pool.supervisor import ChildKeeper, accountant_command, end_with_parent
+from pool.supervisor import ENTRY, ChildKeeper, accountant_command, end_with_parent
 from stratum.work.byteorder import from_displayed
 from stratum.work.transaction import Output
 
@@ -220,7 +219,7 @@ async def _devnode(folder: Path) -> AsyncIterator[int]:
     """A devnode on a free port; gives the port."""
     rpc_port = _free_port()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pool.entry", "devnode", "--datadir", str(folder / "node")),
+        *(*ENTRY, "devnode", "--datadir", str(folder / "node")),
         *("--rpc-port", str(rpc_port), "--target-difficulty", f"{BLOCK_DIFFICULTY:f}"),
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for us: the node goes last
@@ -240,7 +239,7 @@ async def _devnode(folder: Path) -> AsyncIterator[int]:
 async def _miners(port: int, count: int) -> AsyncIterator[None]:
     processes = [
         await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pool.entry", "mine", "--url", f"stratum+tcp://127.0.0.1:{port}"),
+            *(*ENTRY, "mine", "--url", f"stratum+tcp://127.0.0.1:{port}"),
             *("--user", f"{miner_address(number)}.miner{number + 1}"),
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,

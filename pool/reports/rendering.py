@@ -57,7 +57,11 @@ def show(
     elif form is Form.CSV:
         console.file.write(csv_text(lines, kind))
     elif lines:
-        console.print(table(lines, columns, console.width))
+        made = table(lines, columns, console.width)
+        # Where even short columns are too wide, lines run over the edge: no digit of money is cut off.
+        needed = sum(column.width or 0 for column in made.columns) + GAP * (len(columns) - 1)
+        console.width = max(console.width, needed)
+        console.print(made)
     else:
         console.print(Text(empty))
 

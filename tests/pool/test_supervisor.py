@@ -188,4 +188,18 @@ async def test_a_keyboard_interrupt_of_the_terminal_does_not_reach_the_child(tmp
 
 def test_the_accountant_is_started_with_this_python_and_these_settings() -> None:
     command = accountant_command(Path("/etc/engineroom.yaml"))
-    assert command == [sys.executable, "-m", "pool.entry", "accountant", "-c", "/etc/engineroom.yaml"]
+    assert command == [sys.executable, "-P", "-m", "pool.entry", "accountant", "-c", "/etc/engineroom.yaml"]
+
+
+async def test_a_folder_named_pool_in_the_working_directory_is_not_the_program(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool" / "__init__.py").write_text("raise SystemExit('the wrong pool')")
+    process = await asyncio.create_subprocess_exec(
+        *accountant_command(tmp_path / "none.yaml"), cwd=tmp_path, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    assert b"none.yaml" in said
+    assert b"the wrong pool" not in said

@@ -60,6 +60,12 @@ def test_long_reasons_wrap_and_amounts_stay_whole(width: int) -> None:
     assert " ".join(text.split()).count("cannot") == 3
 
 
+@pytest.mark.parametrize("width", [10, 20, 30])
+def test_where_nothing_can_be_shortened_any_more_no_digit_is_cut_off(width: int) -> None:
+    text = shown([Line(account=ADDRESS, sats=2_100_000_012_345_678)], width=width)
+    assert "21000000.12345678" in text
+
+
 def test_an_empty_table_says_so_and_an_empty_list_is_still_a_list() -> None:
     assert shown([]) == "nobody yet\n"
     assert shown([], Form.JSON) == "[]\n"
