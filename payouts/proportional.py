@@ -2,7 +2,8 @@
 
 A round is the slots after the previous block's slot, up to and with the block's own. Blocks in one slot share
 a round, each dividing its own reward. A block that was ever accepted ends its round for good, whatever
-becomes of it, so that no later event moves the slots of a round that was settled.
+becomes of it, so that no later event moves the slots of a round that was settled. One that never was, a
+candidate that lost its race, ends none: its work stays in the round that goes on.
 
 When no block of a round stands any more, the round has *fallen*: its slots, and those that had joined it,
 join the round that is open then, the one behind the newest block. A block that comes back divides its reward
@@ -84,14 +85,18 @@ class Rounds(msgspec.Struct, frozen=True):
                 return settled
         after = max((block.slot for block in self.blocks if block.slot < slot), default=0)
         latest = {join.span.through_slot: join for join in self.joins}
+        own = Span(after, slot)
         joined = self._unpaid(join.span for join in latest.values() if join.joins == after)
-        return Round(Span(after, slot), _apart(joined))
+        return Round(own, _apart(span for span in joined if not own.covers(span)))
 
     def falling(self, slot: int) -> tuple[Join, ...]:
         """What the journal says when a block in `slot` was orphaned, `blocks` as they are after it.
 
-        The round's own slots and what had joined them; nothing where another block of the round stands.
+        The round's own slots and what had joined them; nothing where another block of the round stands, or
+        where no block in `slot` was ever accepted.
         """
+        if all(block.slot != slot for block in self.blocks):
+            return ()
         return tuple(Join(span, self.open_number) for span in self._unpaid(self.ending(slot).spans))
 
     def _unpaid(self, spans: Iterable[Span]) -> list[Span]:

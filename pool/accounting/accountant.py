@@ -50,6 +50,8 @@ from stratum.work.coin import network
 DEFAULT_DUST_SATS_PER_KVB = 3_000  # Bitcoin Core's
 LITECOIN_DUST_SATS_PER_KVB = 30_000
 
+DUE_SECONDS = 60.0  # how often is looked whether the settings' interval is over
+
 log = logging.getLogger("engineroom.accounting")
 
 
@@ -116,6 +118,8 @@ class Accountant:
         self._control = ControlSocket(self._directory / SOCKET_NAME, self.operations.by_name())
         self._plans: PlanMaker | None = None
         self._troubles: set[str] = set()
+        self._paid_us = 0
+        self._applying = asyncio.Lock()
 
     @classmethod
     async def open(cls, settings: Settings) -> "Accountant":
@@ -182,7 +186,7 @@ class Accountant:
         if settings is None or self.wallet is None:
             return None
         rules = assembly.payer_rules(self._settings, settings)
-        return Payer(self._database, self.changes, self.wallet, rules)
+        return Payer(self._database, self.changes, self.wallet, rules, self.matching.forgotten)
 
     def _operations(self) -> Operations:
         payout = self._settings.payout
@@ -244,10 +248,9 @@ class Accountant:
         if self._settings.payout.method == "coinbase" and self._settings.payout.scheme != "solo":
             duties.append(("planning coinbases", pace.plan_seconds, self.plan))
         if self.payer is not None and self._settings.payout.wallet is not None:
-            interval = pace.paying_seconds or 60.0 * self._settings.payout.wallet.interval_minutes
             duties += [
                 ("watching payments", pace.watch_payments_seconds, self.watch_payments),
-                ("paying", interval, self.pay),
+                ("paying", min(DUE_SECONDS, self._paying_seconds), self.pay),
             ]
         return duties
 
@@ -313,13 +316,19 @@ class Accountant:
 
     async def apply(self) -> None:
         """Frames into slots, and bought work into credits."""
-        async with self._database.reading() as reader:
-            await self._pricing.look_at_reserve(reader)
-        await self.intake.apply_all(now_us())
-        await self._pricing.pay_complete_slots(self._database, now_us())
+        async with self._applying:
+            async with self._database.reading() as reader:
+                await self._pricing.look_at_reserve(reader)
+            await self.intake.apply_all(now_us())
+            await self._pricing.pay_complete_slots(self._database, now_us())
 
     async def follow_chain(self) -> None:
-        """Blocks by what a healthy node's chain shows, and their rewards."""
+        """Blocks by what a healthy node's chain shows, and their rewards.
+
+        After a start the spools come first: they say more of a block than its file does.
+        """
+        if self.intake.caught_up is None:
+            await self.apply()
         await self.watch.read_files(self._directory, now_us())
         node = await self._best_node()
         if node is not None:
@@ -327,7 +336,7 @@ class Accountant:
             if self.payer is not None:
                 self.payer.is_in_doubt = bool(self.watch.in_doubt)
         await self.rewards.join_orphans(now_us())
-        await self.rewards.settle_due(now_us())
+        await self.rewards.settle_due(now_us(), self.intake.caught_up)
 
     async def _best_node(self) -> BestNode | None:
         return await best_node(self._nodes, self._network)
@@ -354,13 +363,28 @@ class Accountant:
             await self.matching.look(self.wallet, now_us())
 
     async def pay(self) -> None:
-        """The next payment, if anything is due."""
-        if self.payer is not None:
-            outcome = await self.payer.pay(now_us())
-            if outcome.payment_id is None:
-                log.info("nothing is paid: %s", outcome.reason)
-            else:
-                await self.payer.watch(now_us())
+        """The next payment, if the last one, or the last look whether anything is due, is an interval ago.
+
+        A restart is no reason to pay again so soon: each payment costs its fee.
+        """
+        if self.payer is None or now_us() - await self._last_paid_us() < self._paying_seconds * 1_000_000:
+            return
+        outcome = await self.payer.pay(now_us())
+        self._paid_us = now_us()
+        if outcome.payment_id is None:
+            log.info("nothing is paid: %s", outcome.reason)
+        else:
+            await self.payer.watch(now_us())
+
+    @property
+    def _paying_seconds(self) -> float:
+        wallet = self._settings.payout.wallet
+        return self._pace.paying_seconds or (60.0 * wallet.interval_minutes if wallet is not None else 0.0)
+
+    async def _last_paid_us(self) -> int:
+        async with self._database.reading() as reader:
+            row = await reader.row("SELECT COALESCE(MAX(created_us), 0) FROM payment")
+        return max(self._paid_us, 0 if row is None else int(row[0]))
 
     async def keep(self) -> None:
         """What is done now and then: payees that change, and all that keeps years small."""

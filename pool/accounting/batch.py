@@ -89,6 +89,7 @@ class FoundCandidate(msgspec.Struct, frozen=True, kw_only=True):
     coinbase: bytes
     network_target: str
     reward_sats: int
+    payee: bytes | None
 
 
 class Batch:
@@ -187,6 +188,7 @@ class Batch:
                 coinbase=share_coinbase(candidate, job),
                 network_target=template.network_target.hex(),
                 reward_sats=template.value_sats,
+                payee=job.payee,
             )
         )
 

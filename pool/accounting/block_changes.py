@@ -52,6 +52,7 @@ async def _appear(writer: Writer, names: Names, body: BlockChanged, facts: Block
         reward_sats=facts.reward_sats,
         source_id=None if source is None else int(source[0]),
         frame=facts.frame,
+        payee=None if facts.payee is None else bytes.fromhex(facts.payee),
     )
     await blocks.record(writer, new, at_us)
 

@@ -182,6 +182,7 @@ def block_of(saved: SavedBlock, slot_seconds: int) -> blocks.NewBlock:
         coinbase=bytes.fromhex(found.coinbase_hex) or coinbase_of(bytes.fromhex(saved.block)),
         network_target=target,
         reward_sats=found.reward_sats,
+        payee=None if found.payee_hex is None else bytes.fromhex(found.payee_hex),
     )
 
 
@@ -207,6 +208,7 @@ async def _facts(reader: Reader, block: Block) -> BlockFacts:
         coinbase=block.coinbase.hex(),
         network_target=block.network_target,
         reward_sats=block.reward_sats,
+        payee=None if block.payee is None else block.payee.hex(),
     )
 
 

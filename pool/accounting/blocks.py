@@ -20,7 +20,8 @@ WATCHED = (CANDIDATE, ACCEPTED, MATURE, ORPHANED)
 class NewBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate as the frame or the block's file tells of it. `coinbase` is the full non-witness
     transaction; `account_id` None where no authorised name stood behind it; `network_target` is 64 hex
-    digits, the most significant first."""
+    digits, the most significant first. `payee` is the script of a solo job: its coinbase has paid the finder.
+    """
 
     hash: str
     height: int
@@ -36,6 +37,7 @@ class NewBlock(msgspec.Struct, frozen=True, kw_only=True):
     reward_sats: int
     source_id: int | None = None
     frame: int | None = None
+    payee: bytes | None = None
 
     @property
     def network_work(self) -> int:
@@ -53,7 +55,7 @@ class Block(NewBlock, frozen=True, kw_only=True):
 
 _COLUMNS = (
     "hash, height, previous_hash, found_us, slot, account_id, worker, job_id, plan_id, coinbase, "
-    "network_target, reward_sats, source_id, frame, state, transition, confirmations"
+    "network_target, reward_sats, source_id, frame, payee, state, transition, confirmations"
 )
 
 
@@ -70,10 +72,10 @@ async def record(writer: Writer, new: NewBlock, at_us: int) -> bool:
         return False
     await writer.execute(
         f"INSERT INTO block ({_COLUMNS}, seen_us) "  # noqa: S608  column names of ours
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(new.hash, new.height, new.previous_hash, new.found_us, new.slot, new.account_id, new.worker),
         *(new.job_id, new.plan_id, new.coinbase, new.network_target, new.reward_sats),
-        *(new.source_id, new.frame, CANDIDATE, 0, 0, at_us),
+        *(new.source_id, new.frame, new.payee, CANDIDATE, 0, 0, at_us),
     )
     return True
 

@@ -1,7 +1,7 @@
 """What a block's reward is divided into, by the rules that it was found under. It reads, and writes nothing.
 
 By the work in its window or round; or, where the coinbase has paid already (a plan, solo), by the plan of its
-own job and by the outputs that stand in the chain.
+own job and by the outputs that stand in the chain. Which of these it is says the job, not the settings.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from payouts.settlement import Settlement, Terms, settle
 from payouts.window import cut, weights
 from pool.accounting import rounds, windows
 from pool.accounting.blocks import Block
-from pool.accounting.in_force import in_force
+from pool.accounting.in_force import in_force_for_job
 from pool.accounting.journal_entries import Credit
 from pool.accounting.ledger import MINED, OPERATOR, PAID
 from pool.accounting.statements import Facts
@@ -38,9 +38,10 @@ class RewardRules(msgspec.Struct, frozen=True, kw_only=True):
     window_wait_us: int
     earlier: "tuple[tuple[int, RewardRules], ...]" = ()
 
-    def at(self, at_us: int) -> "RewardRules":
-        """What held at a time; `earlier` is (until, rules), oldest first."""
-        return in_force(self, self.earlier, at_us)
+    def of(self, block: Block) -> "RewardRules":
+        """What the block is divided by; `earlier` is (until, rules), oldest first."""
+        is_solo = block.payee is not None
+        return in_force_for_job(self, self.earlier, block.found_us, is_solo=is_solo)
 
 
 class Divided(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,20 +75,20 @@ class Division:
 
     def is_paid_by_coinbase(self, block: Block) -> bool:
         """Whether its outputs were the payment: nothing has to be waited for."""
-        return self._rules.at(block.found_us).scheme == "solo" or block.plan_id is not None
+        return block.plan_id is not None or self._rules.of(block).scheme == "solo"
 
     async def divide(self, reader: Reader, block: Block) -> Divided:
         """Raises PlanLost where nobody can say by which plan."""
         if self.is_paid_by_coinbase(block):
             return await self._as_planned(reader, block)
-        if self._rules.at(block.found_us).scheme == "proportional":
+        if self._rules.of(block).scheme == "proportional":
             return await self._by_round(reader, block)
         return await self._by_window(reader, block)
 
     # ------------------------------------------------------------------ by work
 
     async def _by_window(self, reader: Reader, block: Block) -> Divided:
-        rules = self._rules.at(block.found_us)
+        rules = self._rules.of(block)
         needed = rules.multiple * block.network_work
         oldest = max(0, block.slot - rules.max_days * DAY_SECONDS)
         edge = cut(await windows.totals(reader, oldest, block.slot, needed), needed, oldest)
@@ -112,9 +113,7 @@ class Division:
         carried = windows.together(
             *[await windows.between(reader, span.after_slot, span.through_slot) for span in found.joined]
         )
-        settlement = settle(
-            block.reward_sats, windows.together(whole, carried), self._rules.at(block.found_us).terms
-        )
+        settlement = settle(block.reward_sats, windows.together(whole, carried), self._rules.of(block).terms)
         facts = Facts(
             needed=None,
             edge=None,
@@ -191,7 +190,7 @@ class Division:
         )
         number = from_slot = block.slot
         joined: tuple[tuple[int, int], ...] = ()
-        if self._rules.at(block.found_us).scheme == "proportional":
+        if self._rules.of(block).scheme == "proportional":
             # The plan was of the round that the block has ended: should it be orphaned, these slots fall.
             found = (await rounds.read(reader)).ending(block.slot)
             number, from_slot = found.number, found.span.after_slot
@@ -216,18 +215,30 @@ class Division:
         return plan.stripped if suffix else plan
 
     async def _solo_plan(self, reader: Reader, block: Block) -> Plan:
-        """Who the coinbase pays is the finder: whatever of the outputs is no fee."""
+        """The job's payee has all but the fees. A file of an earlier version names none: there it is whoever
+        the outputs pay and who is no fee's account.
+
+        A fee that had no room in the coinbase went to the payee, and nobody owes it: see payouts.plan.sole.
+        """
         scripts = [script for script, _ in outputs_of_transaction(block.coinbase)]
-        rules = self._rules.at(block.found_us)
+        rules = self._rules.of(block)
         fees = tuple(
             PlanFee(script, fee.basis_points, fee.account)
             for fee, script in zip(rules.terms.fees, rules.fee_scripts, strict=True)
+            if script in scripts
         )
         of_fees = set(rules.fee_scripts)
-        payee = next((script for script in scripts if script not in of_fees), scripts[0])
-        row = await reader.row("SELECT name FROM account WHERE script = ?", payee)
-        account = OPERATOR if row is None else str(row[0])
+        payee = block.payee or next((script for script in scripts if script not in of_fees), scripts[0])
+        account = await self._account_of(reader, payee, block)
         return Plan(payees=(Payee(payee, 1, account),), custody=payee, fees=fees)
+
+    async def _account_of(self, reader: Reader, payee: bytes, block: Block) -> str:
+        """Whose script it is. An account that only the journal has told of yet has none: it is the finder's,
+        whose connection every solo job belongs to."""
+        row = await reader.row("SELECT name FROM account WHERE script = ?", payee)
+        if row is None and block.payee is not None and block.account_id is not None:
+            row = await reader.row("SELECT name FROM account WHERE id = ?", block.account_id)
+        return OPERATOR if row is None else str(row[0])
 
 
 def _plan_weights(plan: Plan) -> Mapping[str, int]:

@@ -28,7 +28,7 @@ FRAMES_AT_ONCE = 2_000
 
 log = logging.getLogger("engineroom.accounting")
 
-__all__ = ["Horizon", "Intake", "Reading"]
+__all__ = ["CaughtUp", "Horizon", "Intake", "Reading"]
 
 
 class Unexplained(SpoolError):
@@ -41,6 +41,14 @@ class Reading(NamedTuple):
 
     in_use: Segment | None
     is_over: bool
+
+
+class CaughtUp(NamedTuple):
+    """Everything that could be read at `since_us` was applied, for the first time in this process, and last
+    what could be at `until_us`. What a source has not shown by then it did not have."""
+
+    since_us: int
+    until_us: int
 
 
 class Intake:
@@ -72,6 +80,7 @@ class Intake:
         self._applying = asyncio.Lock()
         self.frames = 0
         self.shares = 0
+        self.caught_up: CaughtUp | None = None  # None until `apply_all` has been through everything once
 
     async def apply_all(self, now_us: int) -> int:
         """Apply what is durable now, of every source; how many frames that were.
@@ -85,6 +94,8 @@ class Intake:
                 if source.state != STOPPED:
                     while count := await self._apply(source):
                         applied += count
+            since_us = now_us if self.caught_up is None else self.caught_up.since_us
+            self.caught_up = CaughtUp(since_us, now_us)
         return applied
 
     async def apply_through(self, marks: dict[tuple[str, str], int]) -> int:
@@ -331,4 +342,5 @@ def block_of(
         reward_sats=candidate.reward_sats,
         source_id=source_id,
         frame=candidate.frame,
+        payee=candidate.payee,
     )

@@ -33,7 +33,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class BlockFacts(_Part, frozen=True, kw_only=True):
-    """A block's row as it first appears. `network_target` is 64 hex digits, the most significant first."""
+    """A block's row as it first appears. `network_target` is 64 hex digits, the most significant first;
+    `payee` is the script of a solo job."""
 
     previous_hash: Hash
     source: str
@@ -48,6 +49,7 @@ class BlockFacts(_Part, frozen=True, kw_only=True):
     coinbase: Hex
     network_target: Hash
     reward_sats: Sats
+    payee: Hex | None = None
 
 
 class BlockChanged(_Body, frozen=True, kw_only=True):

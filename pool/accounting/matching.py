@@ -13,7 +13,7 @@ from payouts.wallet import Wallet, WalletUnavailable
 from pool.accounting import policy_changes
 from pool.accounting.changes import Changes, Position, position
 from pool.accounting.journal import Journal
-from pool.accounting.journal_entries import HoldPlaced, HoldReleased, Restored
+from pool.accounting.journal_entries import Body, HoldPlaced, HoldReleased, Restored
 from pool.accounting.journal_lines import Entry
 from pool.accounting.unmatched import Known, Situation, Unmatched, unmatched
 from pool.storage.database import Database, Reader
@@ -99,6 +99,40 @@ class Matching:
             )
             log.warning("every payment is matched: payouts go on")
         return found
+
+    async def hold(self, reason: str, now_us: int) -> None:
+        """Nothing is paid until `look` finds everything matched."""
+
+        async def choose(reader: Reader) -> Body | None:
+            if await self._stands(reader):
+                return None
+            return HoldPlaced(scope=policy_changes.EVERYTHING, hold_kind=RESTORED, reason=reason)
+
+        if await self._changes.decide(choose, now_us) is not None:
+            log.error("payouts are on hold: %s", reason)
+
+    async def forgotten(self, wallet: Wallet, now_us: int) -> str | None:
+        """Before a payment: has the wallet paid somebody of ours in a transaction that nobody here knows?
+
+        Then database and journal are both of yesterday, and what was paid since is owed again as far as they
+        know: the hold is placed, and why is given back. Sends to strangers are the operator's own affair.
+        Raises WalletUnavailable.
+        """
+        sends = {one.txid: one for one in (await wallet.sends_since(None)).sends if one.confirmations >= 0}
+        found, _ = await self._compare(tuple(sends))
+        async with self._database.reading() as reader:
+            rows = await reader.rows(
+                "SELECT name FROM account UNION SELECT address FROM payee "
+                "UNION SELECT address FROM payment_item"
+            )
+        ours = {address for (address,) in rows}
+        unknown = [txid for txid in found.wallet_txids if not ours.isdisjoint(sends[txid].addresses)]
+        if not unknown:
+            return None
+        reason = f"the wallet has paid an account in {unknown[0]}, which no payment here explains"
+        await self.hold(reason, now_us)
+        self._tell(found)
+        return reason
 
     def _tell(self, found: Unmatched) -> None:
         """Names each once; whoever wants the list again asks `payouts adopt`."""

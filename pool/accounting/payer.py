@@ -6,7 +6,7 @@ while a hold stands, the books do not add up, or the wallet has less than what i
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -44,7 +44,16 @@ class Outcome(msgspec.Struct, frozen=True):
 class Payer:
     """Payments of one pool. The caller repeats `watch` and, less often, `pay`."""
 
-    def __init__(self, database: Database, changes: Changes, wallet: Wallet, rules: PayerRules) -> None:
+    def __init__(
+        self,
+        database: Database,
+        changes: Changes,
+        wallet: Wallet,
+        rules: PayerRules,
+        forgotten: Callable[[Wallet, int], Awaitable[str | None]] | None = None,
+    ) -> None:
+        """`forgotten` is asked before each new payment: why the accounts may not know all that was paid."""
+        self._forgotten = forgotten
         self._database = database
         self._changes = changes
         self._wallet = wallet
@@ -112,6 +121,10 @@ class Payer:
         if unsigned:
             reason = self._signer.reasons.get(unsigned[0])
             return f"payment {unsigned[0]} is planned and not signed yet" + (f": {reason}" if reason else "")
+        if self._forgotten is not None:
+            obstacle = await self._forgotten(self._wallet, now_us)
+            if obstacle is not None:
+                return f"payouts are on hold: {obstacle}"
         return await self._shortfall(report.owed_mature_sats)
 
     async def _shortfall(self, owed_sats: int) -> str | None:

@@ -33,6 +33,9 @@ async def _payee_changed(writer: Writer, names: Names, entry: Entry) -> None:
     body = entry.body
     if not isinstance(body, PayeeChanged):
         raise WrongEntry(entry)
+    # One that was in effect by then stays so, also where nobody looked in between: as in a journal that is
+    # applied all at once.
+    await take_effect(writer, entry.at_us)
     account = await names.account(writer, body.account, entry.at_us)
     await writer.execute(
         "UPDATE payee_change SET state = 'replaced' WHERE account_id = ? AND state = 'waiting'", account

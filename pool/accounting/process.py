@@ -14,6 +14,7 @@ from pool.storage.database import DatabaseError, DatabaseUnavailable, LeaseTaken
 from pool.supervisor import NEEDS_A_PERSON
 
 OPENING_SECONDS = 2.0
+TRY_AGAIN = 1  # the exit code of one whose database went away before its duties had begun
 LETTING_GO_SECONDS = 15.0
 # An accountant whose supervisor was killed ends by itself, and finishes what it is at. One that is still
 # there after this is another pool's, or was started twice.
@@ -27,13 +28,18 @@ async def run_accountant(
     *,
     letting_go_seconds: float = LETTING_GO_SECONDS,
 ) -> int:
-    """Open the accounts and keep them until SIGTERM. The exit code: 0, or NEEDS_A_PERSON after one line."""
+    """Open the accounts and keep them until SIGTERM. The exit code: 0; TRY_AGAIN or NEEDS_A_PERSON after one
+    line."""
     stop = stop_on_signals()
     code = 0
     try:
         accountant = await _opened(settings, opening, stop, letting_go_seconds)
         if accountant is not None:
             await accountant.run(stop)
+    except* DatabaseUnavailable as group:
+        for gone in group.exceptions:
+            log.error("%s", gone)
+        code = TRY_AGAIN
     except* (DatabaseError, JournalError, HistoriesDiffer, KeyRefused, OSError) as group:
         for error in group.exceptions:
             log.critical("%s", error)

@@ -18,7 +18,7 @@ from payouts.window import Edge
 from pool.accounting.archive import days_between
 from pool.accounting.blocks import Block
 from pool.accounting.document_file import store
-from pool.accounting.in_force import in_force
+from pool.accounting.in_force import in_force_for_job
 from pool.audit import statement as audit
 from pool.audit.keys import SigningKey
 from pool.storage.database import Reader
@@ -59,9 +59,10 @@ class StatementRules(msgspec.Struct, frozen=True, kw_only=True):
     fees: tuple[tuple[str, int], ...]
     earlier: "tuple[tuple[int, StatementRules], ...]" = ()
 
-    def at(self, at_us: int) -> "StatementRules":
-        """What held at a time; `earlier` is (until, rules), oldest first."""
-        return in_force(self, self.earlier, at_us)
+    def of(self, block: Block) -> "StatementRules":
+        """What the block is divided by; `earlier` is (until, rules), oldest first."""
+        is_solo = block.payee is not None
+        return in_force_for_job(self, self.earlier, block.found_us, is_solo=is_solo)
 
 
 class Statements:
@@ -122,7 +123,7 @@ class Statements:
         row = None
         if block.account_id is not None:
             row = await reader.row("SELECT name FROM account WHERE id = ?", block.account_id)
-        rules = self._rules.at(block.found_us)
+        rules = self._rules.of(block)
         amounts = _amounts(rules, facts)
         return audit.Body(
             found_at_us=block.found_us,

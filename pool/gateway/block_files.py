@@ -45,13 +45,14 @@ class FoundFacts(msgspec.Struct, frozen=True):
     plan_id: str | None = None
     plan_is_stripped: bool = False
     size_class: int = 0
+    payee: bytes | None = None
 
     @classmethod
     def of(cls, at_us: int, job: Job | None) -> Self:
         """Of a candidate on this job; of one whose job is gone only the time is left."""
         if job is None:
             return cls(at_us)
-        return cls(at_us, job.plan_id, job.plan_is_stripped, job.size_class)
+        return cls(at_us, job.plan_id, job.plan_is_stripped, job.size_class, job.payee)
 
 
 class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +61,8 @@ class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
 
     `block_hash` is displayed hex, `found_at` Unix seconds, `found_at_us` the record clock's microseconds, by
     which it belongs to a slot. `script_hex` is the output script of `account`, `coinbase_hex` the transaction
-    without its witness, `plan_id` as in the record of its job, `network_target_hex` the job's (64 digits).
+    without its witness, `plan_id` and `payee_hex` (the script of a solo job, which the coinbase pays) as in
+    the record of its job, `network_target_hex` the job's (64 digits).
     """
 
     network: str
@@ -81,6 +83,7 @@ class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
     plan_is_stripped: bool = False
     size_class: int = 0
     network_target_hex: str = ""
+    payee_hex: str | None = None
 
     @property
     def file_name(self) -> str:

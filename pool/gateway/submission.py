@@ -245,6 +245,7 @@ class Submitter:
             plan_is_stripped=facts.plan_is_stripped,
             size_class=facts.size_class,
             network_target_hex=f"{candidate.template.network_target:064x}",
+            payee_hex=None if facts.payee is None else facts.payee.hex(),
         )
 
     async def _submit_until_settled(self, saved: SavedBlock, saving: asyncio.Task[None] | None) -> None:

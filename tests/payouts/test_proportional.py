@@ -114,6 +114,15 @@ def test_slots_of_a_late_block_inside_a_fallen_round_count_once() -> None:
     assert rounds.ending(500) == Round(Span(400, 500), (Span(100, 300),))
 
 
+def test_a_candidate_that_lost_its_race_ended_no_round_and_hands_on_nothing() -> None:
+    assert Rounds(stood(100)).falling(150) == ()
+
+
+def test_slots_that_a_round_has_of_its_own_do_not_join_it_as_well() -> None:
+    rounds = Rounds(stood(100), joins=[Join(Span(100, 150), 100)])
+    assert rounds.ending(200) == Round(Span(100, 200))
+
+
 class Histories(RuleBasedStateMachine):
     """Blocks found, settled, orphaned and back in any order, as an accountant would keep it."""
 
@@ -151,6 +160,11 @@ class Histories(RuleBasedStateMachine):
         self.stands[slot] = False
         self.joins += self.rounds.falling(slot)
 
+    @rule()
+    def lose_a_race(self) -> None:
+        """A candidate that no chain ever had: between the slots that blocks are found in."""
+        self.joins += self.rounds.falling(self.rounds.open_number + 5)
+
     @precondition(lambda self: not all(self.stands.values()))
     @rule(data=st.data())
     def come_back(self, data: st.DataObject) -> None:
@@ -163,6 +177,7 @@ class Histories(RuleBasedStateMachine):
         rounds = self.rounds
         standing = [slot for slot, stands in self.stands.items() if stands]
         counted: list[Span] = [*rounds.ending(rounds.open_number + 10).spans]
+        assert all(a.through_slot <= b.after_slot for a, b in pairwise(sorted(counted, key=_start)))
         for slot in standing:
             counted += rounds.ending(slot).spans
         ends = sorted(self.stands)
@@ -170,6 +185,10 @@ class Histories(RuleBasedStateMachine):
             times = counted.count(Span(after, through))
             assert times >= 1, f"work of {through} is lost"
             assert times == 1 or self.returned, f"work of {through} counts {times} times"
+
+
+def _start(span: Span) -> int:
+    return span.after_slot
 
 
 Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

@@ -136,6 +136,7 @@ CREATE TABLE block (
     worker TEXT NOT NULL,
     job_id TEXT NOT NULL,
     plan_id TEXT,
+    payee {bytes},
     coinbase {bytes} NOT NULL,
     network_target TEXT NOT NULL,
     reward_sats {int} NOT NULL,

@@ -1,6 +1,6 @@
 """A whole set of books by the settings: intake with prices, rewards, statements, keeper; without a node."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,17 +34,21 @@ def settings_of(directory: Path, *, accounting: dict[str, Any] | None = None, **
         data_directory=str(directory),
         payout=PayoutSettings(**payout),
         accounting=AccountingSettings(**(accounting or {})),
-        nodes=(NodeSettings(name="node", url="http://127.0.0.1:1"),),
+        nodes=(NodeSettings(name="node", url="http://127.0.0.1:1", cookie_file="cookie"),),
     )
 
 
 class Pool(Books):
     """Books with everything that follows from work."""
 
-    def __init__(self, settings: Settings, database: Database, journal: Journal) -> None:
+    def __init__(
+        self, agreed: Sequence[tuple[float, Settings]], database: Database, journal: Journal
+    ) -> None:
+        """`agreed` is (seconds after START, settings), the oldest first; the last ones are in force."""
+        settings = agreed[-1][1]
         super().__init__(Path(settings.data_directory), database, journal)
         self.settings = settings
-        past = assembly.Past((Since(0, agreement_of(settings)),))
+        past = assembly.Past(tuple(Since(us(since), agreement_of(one)) for since, one in agreed))
         self.pricing = Pricing(assembly.price_rules(settings, past), self.names)
 
         async def horizon(reader: Reader) -> Horizon:
@@ -122,11 +126,12 @@ class Pool(Books):
             coinbase=block.coinbase.hex(),
             network_target=block.network_target,
             reward_sats=block.reward_sats,
+            payee=None if block.payee is None else block.payee.hex(),
         )
 
     async def settle(self, at: float) -> int:
         joined = await self.rewards.join_orphans(us(at))
-        return joined + await self.rewards.settle_due(us(at))
+        return joined + await self.rewards.settle_due(us(at), self.intake.caught_up)
 
     async def keep(self, at: float) -> list[Kept]:
         """Until a step does nothing."""
@@ -145,8 +150,8 @@ class Pool(Books):
 
 
 @asynccontextmanager
-async def pool_of(settings: Settings) -> AsyncIterator[Pool]:
-    """Opened, and closed again."""
+async def pool_of(settings: Settings, *later: tuple[float, Settings]) -> AsyncIterator[Pool]:
+    """Opened, and closed again. `later` settings are agreed on so many seconds after START."""
     directory = Path(settings.data_directory)
     with Journal.open(directory / "journal") as journal:
         database = await open_database(settings.database, directory, holder="test", now_us=us(0))
@@ -156,7 +161,7 @@ async def pool_of(settings: Settings) -> AsyncIterator[Pool]:
                     "INSERT INTO meta (key, value) VALUES ('network', 'bitcoin regtest'), "
                     "('slot_seconds', '10') ON CONFLICT (key) DO NOTHING"
                 )
-            made = Pool(settings, database, journal)
+            made = Pool([(0, settings), *later], database, journal)
             async with database.writing() as writer:
                 await made.names.system(writer, 0)
             yield made

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -9,7 +10,8 @@ from config.loading import load
 from config.schema import Settings
 from pool.accounting import assembly, ledger
 from pool.accounting.agreements import agree, agreement_of, history
-from pool.accounting.in_force import in_force
+from pool.accounting.in_force import in_force, in_force_for_job
+from pool.accounting.intake import CaughtUp
 from pool.accounting.rewards import Rewards
 from pool.accounting.statements import Statements
 from pool.audit.keys import open_signing_key
@@ -39,6 +41,33 @@ def test_rules_hold_until_the_moment_that_others_follow(at_us: int, expected: st
     assert in_force("now", ((10, "first"), (20, "second")), at_us) == expected
 
 
+class Named(NamedTuple):
+    scheme: str
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("at_us", "is_solo", "expected"),
+    [
+        (15, True, "solo"),
+        (11, False, "first"),  # 2 after its end (it held through 9), 9 before the next one's beginning
+        (19, False, "now"),  # 10 after the one's end, 1 before the other's beginning
+        (5, True, "solo"),
+        (25, True, "solo"),
+        (25, False, "now"),
+        (5, False, "first"),
+    ],
+)
+def test_a_job_is_of_the_nearest_rules_that_have_such_jobs(at_us: int, is_solo: bool, expected: str) -> None:
+    earlier = ((10, Named("pplns", "first")), (20, Named("solo", "solo")))
+    assert in_force_for_job(Named("pps", "now"), earlier, at_us, is_solo=is_solo).name == expected
+
+
+def test_without_any_rules_that_have_such_jobs_those_of_the_time_hold() -> None:
+    earlier = ((10, Named("pplns", "first")),)
+    assert in_force_for_job(Named("pps", "now"), earlier, 5, is_solo=True).name == "first"
+
+
 async def test_an_agreement_is_written_down_once_and_when_it_changes(tmp_path: Path) -> None:
     before, after = settings(tmp_path, PPLNS), settings(tmp_path, WITH_FEE)
     async with accounts_in(tmp_path) as made:
@@ -66,7 +95,8 @@ async def test_a_block_found_before_a_new_fee_is_divided_without_it_and_the_next
         later = await made.block(BOB, reward_sats=1_000)
         made.now_us += 7_200 * SECOND_US  # no gateway is live; the wait is over in any case
         rewards = await rewards_by_all_agreements(made, after, tmp_path)
-        assert await rewards.settle_due(made.now_us) == 2
+        caught_up = CaughtUp(made.now_us - 7_200 * SECOND_US, made.now_us)
+        assert await rewards.settle_due(made.now_us, caught_up) == 2
         async with made.database.reading() as reader:
             given = {
                 (block, name): sats

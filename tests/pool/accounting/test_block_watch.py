@@ -443,7 +443,7 @@ async def read(watched: Watch, now_us: int = NOW_US + FILE_PATIENCE_US) -> int:
 @pytest.mark.parametrize("folder", [Folder.PENDING, Folder.ACCEPTED, Folder.SIDE_BRANCH])
 async def test_a_block_whose_frame_is_lost_comes_from_its_file(watched: Watch, folder: Folder) -> None:
     files = BlockFiles(watched.made.directory)
-    saved = saved_block(plan_id="ab" * 32, plan_is_stripped=True)
+    saved = saved_block(plan_id="ab" * 32, plan_is_stripped=True, payee_hex=SCRIPT.hex())
     files.save(saved)
     if folder is not Folder.PENDING:
         files.settle(saved, folder)
@@ -458,6 +458,7 @@ async def test_a_block_whose_frame_is_lost_comes_from_its_file(watched: Watch, f
     assert (found.found_us, found.slot, found.reward_sats) == (NOW_US, NOW_US // SECOND_US, REWARD_SATS)
     assert found.plan_id == "ab" * 32 + blocks.STRIPPED
     assert found.previous_hash == "11" * 32
+    assert found.payee == SCRIPT
     async with watched.made.database.reading() as reader:
         assert await reader.row("SELECT name, script FROM account WHERE id = ?", found.account_id) == (
             BOB,
@@ -469,7 +470,7 @@ async def test_a_block_whose_frame_is_lost_comes_from_its_file(watched: Watch, f
 
 
 async def test_a_block_from_its_file_goes_the_way_of_all_blocks(watched: Watch) -> None:
-    BlockFiles(watched.made.directory).save(saved_block())
+    BlockFiles(watched.made.directory).save(saved_block(payee_hex=SCRIPT.hex()))
     await read(watched)
     block_hash = saved_block().found.block_hash
     watched.bury(block_hash)
@@ -478,7 +479,7 @@ async def test_a_block_from_its_file_goes_the_way_of_all_blocks(watched: Watch) 
     first = watched.made.entries()[0]
     assert isinstance(first, BlockChanged)
     assert first.facts is not None
-    assert (first.facts.source, first.facts.account) == ("", BOB)
+    assert (first.facts.source, first.facts.account, first.facts.payee) == ("", BOB, SCRIPT.hex())
 
 
 async def test_of_frame_and_file_the_first_that_was_read_stands(watched: Watch) -> None:

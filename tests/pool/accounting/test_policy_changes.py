@@ -73,6 +73,17 @@ async def test_a_payee_change_takes_effect_when_its_time_has_come_and_not_before
     assert await wishes(made) == [(BOB, "in effect")]
 
 
+async def test_a_wish_whose_time_had_come_is_in_effect_when_a_newer_one_is_read_right_behind_it(
+    made: Accounts,
+) -> None:
+    """As in a restored database: nobody looked between the two entries."""
+    await make(made, payee(BOB, hours=48))
+    made.now_us += 48 * HOUR_US
+    await make(made, payee(CAROL, hours=96))
+    assert await in_effect(made) == [(BOB, None)]
+    assert await wishes(made) == [(BOB, "in effect"), (CAROL, "waiting")]
+
+
 async def test_a_newer_wish_replaces_one_that_waits_and_not_one_in_effect(made: Accounts) -> None:
     await make(made, payee(BOB, hours=1))
     await made.later(hours=1)

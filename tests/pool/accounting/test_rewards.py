@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
+from config.payout_schema import FeeSettings
 from payouts.plan import Fee, Payee, Plan, encode_plan
 from pool.accounting.rebuild import rebuild
 from pool.audit import statement as audit
 from pool.spool.records import JobMade
+from stratum.work.address import parse_address
+from stratum.work.coin import network
 from tests.pool.accounting.mined import (
     ALICE,
     BOB,
@@ -68,8 +73,46 @@ async def test_a_block_waits_for_every_live_source_and_not_for_ever(tmp_path: Pa
         await pool.count(30)
         await pool.judge(1, "accepted", 31)
         assert await pool.settle(32) == 0
-        assert await pool.settle(12 + 3_600) == 0
-        assert await pool.settle(12.1 + 3_600) == 1
+        await pool.count(30 + 3_600)
+        assert await pool.settle(30 + 3_600) == 0
+        await pool.count(30.1 + 3_600)
+        assert await pool.settle(30.1 + 3_600) == 1
+
+
+async def test_time_that_has_passed_while_nobody_read_is_no_waiting(tmp_path: Path) -> None:
+    async with pool_of(settings_of(tmp_path, window={"multiple": 4})) as pool:
+        mine(Writing(pool.spool))
+        late = Writing(pool.spool, "gateway-1")
+        late.frame(5, share("carol"))
+        late.frame(6)
+        await pool.count(4_000)  # an hour late; the gateway may be so as well
+        await pool.judge(1, "accepted", 4_001)
+        assert await pool.settle(4_001) == 0
+        late.frame(11, *[share("carol")] * 4)
+        late.frame(20)
+        late.frame(21)
+        assert await pool.settle(9_000) == 0, "what has come since is not read yet"
+        await pool.count(9_001)
+        assert await pool.settle(9_001) == 1
+        # N is 16 of difficulty 1: alice 6, bob 5, carol 1 + 4; all there is
+        assert await pool.owed() == {
+            "@mined": -REWARD,
+            **{name: REWARD * part // 16 for name, part in (("alice", 6), ("bob", 5), ("carol", 5))},
+        }
+
+
+async def test_a_block_that_only_its_file_has_told_of_waits_for_the_spools(tmp_path: Path) -> None:
+    async with pool_of(settings_of(tmp_path)) as pool:
+        mine(Writing(pool.spool))
+        await pool.count(30)
+        pool.new_intake()  # as after a start; every source is read on from its mark
+        await pool.judge(1, "accepted", 9_000)
+        await pool.execute("UPDATE source SET state = 'closed'")
+        assert await pool.settle(9_000) == 0
+        await pool.intake.apply_all(START * 1_000_000)  # a clock that was put back
+        assert await pool.settle(9_001) == 0
+        await pool.intake.apply_all((START + 9_002) * 1_000_000)
+        assert await pool.settle(9_002) == 1
 
 
 async def test_statements_of_one_moment_are_chained_in_the_order_of_settling(tmp_path: Path) -> None:
@@ -124,17 +167,133 @@ async def test_the_work_of_a_fallen_round_joins_the_open_one_once(tmp_path: Path
         assert await pool.owed() == {"@mined": -REWARD, "alice": REWARD * 3 // 4, "bob": REWARD // 4}
 
 
-async def test_windows_settled_under_another_scheme_are_no_rounds(tmp_path: Path) -> None:
-    async with pool_of(settings_of(tmp_path)) as pool:
+async def test_a_candidate_that_lost_its_race_leaves_its_work_in_the_round_that_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with pool_of(settings_of(tmp_path, scheme="proportional")) as pool:
+        spool = Writing(pool.spool)
+        spool.frame(1, *[share("alice")] * 3, candidate("alice", 1, 1))
+        spool.frame(15, share("bob"))
+        spool.frame(25, share("carol"), candidate("carol", 2, 25))
+        spool.frame(35)
+        spool.frame(36)
+        await pool.count(40)
+        await pool.judge(1, "orphaned", 41)
+        assert await pool.settle(42) == 0
+        await pool.judge(2, "accepted", 43)
+        assert await pool.settle(44) == 1
+        # alice 3, bob 1, carol 1: each share once
+        fifth = REWARD // 5
+        assert await pool.owed() == {"@mined": -REWARD, "alice": 3 * fifth, "bob": fifth, "carol": fifth}
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+async def test_a_fallen_block_of_another_scheme_was_no_round(tmp_path: Path, is_settled: bool) -> None:
+    pplns = settings_of(tmp_path)
+    async with pool_of(pplns) as pool:
         mine(Writing(pool.spool))
         await pool.count(30)
         await pool.judge(1, "accepted", 31)
-        await pool.settle(32)
-    async with pool_of(settings_of(tmp_path, scheme="proportional")) as pool:
-        await pool.judge(1, "orphaned", 40)
-        assert await pool.settle(41) == 1
-        rows = await pool.rows("SELECT from_slot, through_slot FROM orphan_work")
-        assert rows == [(0, START + 10)]  # its round, not its window
+        if is_settled:
+            await pool.settle(32)
+    async with pool_of(pplns, (40, settings_of(tmp_path, scheme="proportional"))) as pool:
+        await pool.judge(1, "orphaned", 41)
+        assert await pool.settle(42) == 0
+        assert await pool.rows("SELECT hash FROM orphan_work") == []
+
+
+async def test_a_round_that_falls_after_a_change_of_scheme_still_joins_the_one_behind_it(
+    tmp_path: Path,
+) -> None:
+    before = settings_of(tmp_path, scheme="proportional")
+    async with pool_of(before) as pool:
+        await proportional(pool)
+        await pool.judge(1, "accepted", 41)
+    async with pool_of(before, (42, settings_of(tmp_path))) as pool:
+        await pool.count(43)
+        await pool.judge(1, "orphaned", 43)
+        assert await pool.settle(44) == 1
+        await pool.judge(2, "accepted", 45)
+        assert await pool.settle(46) == 1
+        assert await pool.owed() == {"@mined": -REWARD, "alice": REWARD * 3 // 4, "bob": REWARD // 4}
+
+
+# ---------------------------------------------------------------------- solo
+
+
+async def found_solo(pool: Pool, payee: bytes | None, *outputs: tuple[bytes, int]) -> None:
+    """alice finds a block at 300 seconds, after work of bob's, on a job with this payee."""
+    spool = Writing(pool.spool)
+    job = replaced(coinbase_job("", *outputs), plan=None, payee=payee)
+    spool.segment(0, [job if one is JOB else one for one in DEFINITIONS])
+    spool.frame(1, *[share("bob")] * 6)
+    spool.frame(300, share("alice"), share("alice"), candidate("alice", 1, 300))
+    spool.frame(400)
+    spool.frame(401)
+    await pool.count(402)
+    await pool.judge(1, "accepted", 403)
+
+
+def stated_rules(directory: Path) -> audit.Rules:
+    [path] = (directory / "statements").glob("*.json")
+    return audit.decode(path.read_bytes()).body.rules
+
+
+async def test_a_solo_block_is_its_payees_whatever_the_accountant_knew_of_the_settings(
+    tmp_path: Path,
+) -> None:
+    async with pool_of(settings_of(tmp_path), (600, settings_of(tmp_path, scheme="solo"))) as pool:
+        await found_solo(pool, ALICE.script, (ALICE.script, REWARD))
+        assert await pool.settle(404) == 1
+        assert await pool.owed() == {"@mined": -REWARD, "@paid": REWARD}
+        assert await pool.rows("SELECT scheme FROM settlement") == [("solo",)]
+    assert stated_rules(tmp_path).scheme == "solo"
+
+
+async def test_a_block_that_paid_the_pool_is_divided_whatever_the_accountant_knew_of_the_settings(
+    tmp_path: Path,
+) -> None:
+    solo = settings_of(tmp_path, scheme="solo")
+    later = settings_of(tmp_path, window={"multiple": 2})
+    async with pool_of(solo, (600, later)) as pool:
+        await found_solo(pool, None, (CAROL.script, REWARD))
+        assert await pool.settle(404) == 1
+        # N is eight shares of difficulty 1: alice has two, bob six
+        assert await pool.owed() == {"@mined": -REWARD, "alice": REWARD // 4, "bob": REWARD * 3 // 4}
+    assert (stated_rules(tmp_path).scheme, stated_rules(tmp_path).multiple) == ("pplns", 2)
+
+
+async def test_a_solo_block_from_the_journal_alone_is_credited_to_its_finder(tmp_path: Path) -> None:
+    async with pool_of(settings_of(tmp_path, scheme="solo")) as pool:
+        await found_solo(pool, ALICE.script, (ALICE.script, REWARD))
+        await pool.execute("UPDATE account SET script = NULL")
+        assert await pool.settle(404) == 1
+        [path] = (tmp_path / "statements").glob("*.json")
+        assert audit.decode(path.read_bytes()).body.credits == {"alice": REWARD}
+
+
+# 1 % of the reward
+SOLO_FEE = {"scheme": "solo", "fees": (FeeSettings(address=ADDRESS, basis_points=100),)}
+FEE_SCRIPT = parse_address(ADDRESS, network("bitcoin", "regtest")).script
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+async def test_a_solo_fee_that_had_no_room_is_the_finders_and_nobody_owes_it(
+    tmp_path: Path, has_room: bool
+) -> None:
+    settings = settings_of(tmp_path, **SOLO_FEE)
+    fee_sats = REWARD // 100 if has_room else 0
+    async with pool_of(settings) as pool:
+        outputs = [(ALICE.script, REWARD - fee_sats), (FEE_SCRIPT, fee_sats)]
+        await found_solo(pool, ALICE.script, *[one for one in outputs if one[1]])
+        assert await pool.settle(404) == 1
+        assert await pool.owed() == {"@mined": -REWARD, "@paid": REWARD}
+        [path] = (tmp_path / "statements").glob("*.json")
+        body = audit.decode(path.read_bytes()).body
+        assert body.credits == {"alice": REWARD - fee_sats}
+        assert [fee.sats for fee in body.fees] == ([fee_sats] if has_room else [])
+    told: list[str] = []
+    assert (await rebuild(settings, told.append, lambda done, total: None), told) == ([], [])
 
 
 async def test_bought_work_is_paid_by_slot_and_its_block_is_the_operators(tmp_path: Path) -> None:
