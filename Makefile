@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BLOCKS ?= 3
+CRASH_POINTS ?= 200
 
-.PHONY: help demo test lint types bench format reference lock clean
+.PHONY: help demo test crash lint types bench format reference lock clean
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -19,6 +20,10 @@ test: $(VENV)/.dev  ## install what the tests need, then lint, types and all tes
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/python -m pytest -q --durations=10
 
+crash: $(VENV)/.dev  ## the crash matrix with 200 random points instead of 20; three minutes
+	@.ci/packages litecoind postgresql
+	CRASH_POINTS=$(CRASH_POINTS) $(BIN)/python -m pytest -q tests/crash
+
 lint: $(VENV)/.dev  ## ruff: rules and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -27,8 +32,9 @@ types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev  ## CPU per share, time to 5,000 connections, memory per connection; asserts nothing
-	@.ci/packages gcc libssl-dev
+	@.ci/packages gcc libssl-dev postgresql
 	@$(BIN)/python -m tests.benchmarks.run
+	@$(BIN)/python -m tests.benchmarks.accounts
 
 format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff check --fix .

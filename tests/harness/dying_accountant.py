@@ -7,6 +7,7 @@ duties come around much sooner than a pool's.
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import threading
@@ -33,6 +34,7 @@ from pool.storage.opening import open_database
 from pool.supervisor import end_with_parent
 
 QUICK = Pace(
+    plan_seconds=0.2,
     apply_seconds=0.1,
     chain_seconds=0.2,
     watch_payments_seconds=0.2,
@@ -205,9 +207,8 @@ def main(
 ) -> None:
     """The process. `connection` takes (step, whether it stands there) and gives anything to go on."""
     end_with_parent()
-    logging.basicConfig(
-        filename=log_file, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    os.dup2(os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)  # a traceback, too
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     steps = Steps(connection, at, at_number)
     if dies_after is not None:
         signal.setitimer(signal.ITIMER_REAL, dies_after)  # SIGALRM, unhandled, is as sudden as SIGKILL

@@ -14,6 +14,8 @@ They are forked from one server, which has imported everything once: a start tak
 import asyncio
 import multiprocessing
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from tests.harness import dying_accountant
 
@@ -33,6 +35,18 @@ class SteppedAccountant:
         self._process: multiprocessing.context.ForkServerProcess | None = None
         self._is_stopping = False
         self._more = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.is_running:
+            await self.kill()
+        if error is not None:
+            print("--- the accountant\n", *self.steps[-20:], self.log, sep="\n")  # noqa: T201
 
     async def start(
         self, *, at: str | None = None, at_number: int | None = None, dies_after: float | None = None

@@ -1,0 +1,114 @@
+"""The gateway killed again and again under miners that submit, and the accountant with it every other time.
+
+Every share that a miner was told is accepted is counted, and none twice. What a miner was not told in time
+may be counted or not: the spool says which.
+"""
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+
+from pool.accounting import directories
+from pool.accounting.archive_reading import frames_after
+from pool.spool.frames import SpoolGap
+from pool.spool.records import ShareMade, share_header
+from pool.spool.segments import newest_epoch
+from pool.spool.tail import Delivery, SourceTail
+from tests.crash.matrix import POINTS
+from tests.end_to_end.money import REGTEST_TARGET, Money, comes, money_pool
+from tests.harness.pool_process import RunningPool
+from tests.harness.stepped_accountant import SteppedAccountant
+
+LIVES = max(4, POINTS // 10)
+LONGEST_LIFE_SECONDS = 0.6
+
+
+async def submit_for_ever(money: Money, payee: str, accepted: Counter[str]) -> None:
+    """Shares that are no blocks; each that was accepted is noted by the hash of its header."""
+    miner = await money.miner(payee)
+    job = await miner.next_job()
+    while True:
+        share = miner.find(job, job.target, above=REGTEST_TARGET)
+        assert await miner.submit(job, share) is None
+        accepted[share.block_hash] += 1
+
+
+async def one_life(money: Money, accepted: Counter[str], seconds: float) -> None:
+    """So long after the first answer the gateway is killed."""
+    before = len(accepted)
+    mining = [asyncio.create_task(submit_for_ever(money, payee, accepted)) for payee in money.payees]
+    while len(accepted) == before:
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in mining), "a miner has ended"
+    await asyncio.sleep(seconds)
+    assert await money.pool.stop(signal.SIGKILL) == -signal.SIGKILL
+    for task in mining:
+        task.cancel()
+    await asyncio.gather(*mining, return_exceptions=True)
+
+
+def recorded(data: Path) -> list[Delivery]:
+    """Every frame that there ever was, archived ones included."""
+    spool = data / directories.SPOOL / "gateway-0"
+    epoch = newest_epoch(spool)
+    assert epoch is not None
+    try:
+        return SourceTail(spool, epoch, is_over=True).poll(10**9)
+    except SpoolGap as gap:
+        through = gap.found - 1
+        archived = list(frames_after(data / directories.ARCHIVE, spool, epoch, 0, through=through))
+        return archived + SourceTail(spool, epoch, through, is_over=True).poll(10**9)
+
+
+def shares_in(deliveries: list[Delivery]) -> dict[str, str]:
+    """Hash of the header, as nodes display it → account, of every share; no share is there twice."""
+    found: dict[str, str] = {}
+    for delivery in deliveries:
+        dictionary = delivery.dictionary
+        for record in delivery.frame.records:
+            if isinstance(record, ShareMade):
+                job = dictionary.job(record.job)
+                header = share_header(record, job, dictionary.template(job.template))
+                name = sha256(sha256(header).digest()).digest()[::-1].hex()
+                assert name not in found, f"share {name} is recorded twice"
+                found[name] = dictionary.name(record.name).account
+    return found
+
+
+async def test_no_accepted_share_is_lost_or_counted_twice_however_often_the_gateway_dies(
+    tmp_path: Path,
+) -> None:
+    chance = random.Random(20261124)
+    accepted: Counter[str] = Counter()
+    async with money_pool(tmp_path) as money, SteppedAccountant(money.pool.settings_file) as accountant:
+        for life in range(LIVES):
+            await one_life(money, accepted, chance.uniform(0.02, LONGEST_LIFE_SECONDS))
+            if life % 2:
+                await accountant.kill()
+                await accountant.start()
+            money.pool = await restarted(money.pool)
+        assert await money.pool.stop() == 0
+
+        async def is_all_counted() -> bool:
+            return await money.rows("SELECT state FROM source") == [("closed",)]
+
+        await comes(accountant, is_all_counted)
+        assert await accountant.stop() == 0
+        counted = await money.rows(
+            "SELECT account.name, SUM(shares) FROM slot_account JOIN account ON account.id = account_id "
+            "GROUP BY account.name"
+        )
+    shares = shares_in(recorded(money.data))
+    assert set(accepted) <= set(shares), "every share that a miner was told of is recorded"
+    assert len(accepted) > 10 * LIVES
+    assert len(shares) <= len(accepted) + LIVES * len(money.payees), "a miner waits for one answer at a time"
+    assert dict(counted) == Counter(shares.values()), "every recorded share is counted, once"
+
+
+async def restarted(pool: RunningPool) -> RunningPool:
+    """The same settings, another process, and a log that begins anew."""
+    pool.lines.clear()
+    return await pool.__aenter__()
