@@ -45,7 +45,7 @@ def killing(server: Postgres, pools: int) -> Deal:
             pool.accountant.stands = None  # it stands, and waits for the others
             return
         await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
+        server.start()  # here: it ends with the thread that started it (PR_SET_PDEATHSIG)
         for one in standing:
             one.accountant.go_on()
 

@@ -122,7 +122,7 @@ async def test_while_the_database_is_gone_miners_notice_nothing_and_all_is_count
         await comes(accountant, is_first_counted)
         await asyncio.to_thread(postgres.kill)
         await money.mine(second, 6, block=True)
-        await asyncio.to_thread(postgres.start)
+        postgres.start()  # here: it ends with the thread that started it (PR_SET_PDEATHSIG)
         await comes(accountant, is_credited)
         assert await shares_counted() == [(8,)]
         assert await accountant.stop() == 0

@@ -130,11 +130,12 @@ async def test_another_accountant_of_the_same_directory_needs_a_person_after_a_w
 async def test_an_accountant_that_is_still_ending_is_waited_for(tmp_path: Path) -> None:
     """As after a kill of the supervisor: the next one's accountant comes up beside the last one's."""
     file = settings_in(tmp_path)
-    async with RunningAccountant(file) as first, RunningAccountant(file) as second:
+    async with RunningAccountant(file) as first:
         await first.says("accounts in")
-        await second.says("the accounts cannot be opened yet")
-        assert await first.stop() == 0
-        await second.says("accounts in")
+        async with RunningAccountant(file) as second:
+            await second.says("the accounts cannot be opened yet")
+            assert await first.stop() == 0
+            await second.says("accounts in")
 
 
 async def test_another_accountant_of_the_same_server_needs_a_person_after_a_while(
