@@ -44,6 +44,7 @@ SETTINGS = """\
 coin: litecoin
 network: regtest
 data_directory: data
+accounting: {{slot_seconds: 1}}
 {database}payout:
   scheme: pplns
   method: wallet

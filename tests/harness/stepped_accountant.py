@@ -102,7 +102,9 @@ class SteppedAccountant:
         process, self._process = self._process, None
         assert process is not None
         await asyncio.wait_for(self._ended.wait(), END_SECONDS)
-        await asyncio.to_thread(process.join)
+        # Its pipe is closed: it is as good as gone. Not in a thread, since each start of another process asks
+        # for the ends of all of them, and only one may read an exit code.
+        process.join()
         code = process.exitcode
         process.close()
         self.stands = None
