@@ -22,6 +22,7 @@ from payouts.wallet import Wallet, WalletError
 from pool.accounting import assembly, directories, ledger, payment_changes, policy_changes
 from pool.accounting.agreements import Since, agree, agreement_of, history
 from pool.accounting.block_watch import BlockWatch
+from pool.accounting.bought import priced_slot
 from pool.accounting.chain import BestNode, best_node
 from pool.accounting.changes import Changes
 from pool.accounting.control import SOCKET_NAME, ControlSocket
@@ -35,7 +36,7 @@ from pool.accounting.operations import OperationRules, Operations
 from pool.accounting.pace import Pace
 from pool.accounting.payer import Payer
 from pool.accounting.plan_maker import PlanMaker
-from pool.accounting.pricing import Pricing, priced_slot
+from pool.accounting.pricing import Pricing
 from pool.accounting.rewards import Rewards
 from pool.accounting.rollup import rolled_slot
 from pool.accounting.statements import Statements
@@ -81,8 +82,8 @@ class Accountant:
         self._names = Names()
         # Before what was agreed earlier is read from the database, what the settings say: see `_begin`.
         past = assembly.Past((Since(0, agreement_of(settings)),))
-        self._pricing = Pricing(assembly.price_rules(settings, past), self._names)
         self.changes = Changes(journal, database, self._names)
+        self._pricing = Pricing(assembly.price_rules(settings, past), self._names, database, self.changes)
         self.matching = Matching(journal, database, self.changes)
         self._nodes = [(node.name, NodeRpc(endpoint_of(node))) for node in settings.nodes]
         self.intake = self._intake()
@@ -161,9 +162,8 @@ class Accountant:
             self._database,
             self._names,
             slot_seconds=self._settings.accounting.slot_seconds,
-            price_of=self._pricing.price_of,
+            prices=self._pricing,
             horizon=horizon,
-            price_rows=self._pricing.price_rows,
         )
 
     async def _settled_round(self, reader: Reader) -> int:
@@ -195,6 +195,7 @@ class Accountant:
             minimum_sats=payout.minimum_sats,
             payee_change_delay_us=payout.payee_change_delay_hours * 3_600 * 1_000_000,
             spool=self._directory / directories.SPOOL,
+            custody=assembly.custody_script(self._settings, self._network),
         )
         return Operations(
             self._database,
@@ -204,6 +205,7 @@ class Accountant:
             payer=self.payer,
             wallet=self.wallet,
             matching=self.matching,
+            statements=self._statements,
             marks_changed=self.intake.forget,
         )
 
@@ -317,8 +319,6 @@ class Accountant:
     async def apply(self) -> None:
         """Frames into slots, and bought work into credits."""
         async with self._applying:
-            async with self._database.reading() as reader:
-                await self._pricing.look_at_reserve(reader)
             await self.intake.apply_all(now_us())
             await self._pricing.pay_complete_slots(self._database, now_us())
 

@@ -27,8 +27,9 @@ K = TypeVar("K")
 MICROSECONDS = 1_000_000
 MINUTE_SECONDS = 60
 
-# A template's price for a share of one of its jobs, at a time (µs); None: the work is credited by window.
-PriceOf = Callable[[TemplateFacts, int], str | None]
+# A template's price for a share of one of its jobs, by the source's frame and its time (µs); None: the work
+# is credited by window.
+PriceOf = Callable[[TemplateFacts, int, int], str | None]
 
 
 class SlotKey(msgspec.Struct, frozen=True):
@@ -128,7 +129,7 @@ class Batch:
     def _take(self, record: Record, dictionary: Dictionary, frame: Frame) -> None:
         """A name is of interest from its first submission on: whoever only connects makes no rows."""
         if isinstance(record, ShareMade):
-            self._share(record, dictionary, frame.at_us)
+            self._share(record, dictionary, frame)
         elif isinstance(record, RefusedMade):
             self._refused(record, dictionary, frame.at_us)
         elif isinstance(record, TemplateFacts):
@@ -138,12 +139,13 @@ class Batch:
         elif isinstance(record, Closing):
             self.is_closed = True
 
-    def _share(self, share: ShareMade, dictionary: Dictionary, at_us: int) -> None:
+    def _share(self, share: ShareMade, dictionary: Dictionary, frame: Frame) -> None:
+        at_us = frame.at_us
         name = dictionary.name(share.name)
         work = dictionary.work(share.difficulty)
         template = dictionary.template_of_job(share.job)
         self._name(name, at_us)
-        price = self._price_of(template, at_us)
+        price = self._price_of(template, frame.number, at_us)
         if price is not None:
             # PPS pays no share more than a whole block: its work is worth the network's at most
             work_priced = min(work, template.network_work)

@@ -194,7 +194,7 @@ def _count_stream(
     while after < through:
         try:
             for delivery in frames_after(archive, nowhere, stream.epoch, after, through=through):
-                batch = Batch(slot_seconds, lambda template, at_us: None)
+                batch = Batch(slot_seconds, lambda template, frame, at_us: None)
                 batch.add(delivery.frame, delivery.dictionary)
                 for key, sum_ in batch.slots.items():
                     _add(ranges, sums, key.slot, key.account, sum_.work)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pool.accounting import blocks
 from pool.accounting.archive_file import ArchiveError
@@ -28,7 +28,7 @@ FRAMES_AT_ONCE = 2_000
 
 log = logging.getLogger("engineroom.accounting")
 
-__all__ = ["CaughtUp", "Horizon", "Intake", "Reading"]
+__all__ = ["CaughtUp", "Horizon", "Intake", "Prices", "Reading"]
 
 
 class Unexplained(SpoolError):
@@ -51,6 +51,26 @@ class CaughtUp(NamedTuple):
     until_us: int
 
 
+class Prices(Protocol):
+    """What work is bought at. What is decided on the way is decided before a batch is summed or written, in
+    transactions of its own."""
+
+    async def look(self, now_us: int) -> None:
+        """Before each batch is read: whether what comes next is bought."""
+
+    def price_of(self, name: str, epoch: str) -> PriceOf:
+        """For the frames of one source. What it returns is called in a thread."""
+
+    async def fix_means(self, batch: Batch, now_us: int) -> None:
+        """Before a batch is written: what its prices rest on."""
+
+    async def price_rows(self, writer: Writer, batch: Batch, at_us: int) -> dict[str, int]:
+        """Ids by price."""
+
+    def forget(self) -> None:
+        """Begin again from what the database says."""
+
+
 class Intake:
     """Applies frames. A block candidate's row is made in the transaction that counts its share."""
 
@@ -62,9 +82,8 @@ class Intake:
         names: Names,
         *,
         slot_seconds: int,
-        price_of: PriceOf,
+        prices: Prices,
         horizon: Callable[[Writer], Awaitable[Horizon]],
-        price_rows: Callable[[Writer, Batch, int], Awaitable[dict[str, int]]],
     ) -> None:
         """`directory` and `archive` hold one folder for each gateway."""
         self._directory = directory
@@ -72,9 +91,8 @@ class Intake:
         self._database = database
         self._names = names
         self._slot_seconds = slot_seconds
-        self._price_of = price_of
+        self._prices = prices
         self._horizon = horizon
-        self._price_rows = price_rows
         self._sources: dict[tuple[str, str], Source] = {}
         self._seen: set[tuple[str, str]] | None = None  # on disk, when last looked; None: look at the archive
         self._applying = asyncio.Lock()
@@ -87,15 +105,25 @@ class Intake:
 
         Raises DatabaseError: nothing of the failed batch is counted, and the next call reads it again.
         """
-        applied = 0
         async with self._applying:
             await self._find_sources()
-            for source in list(self._sources.values()):
-                if source.state != STOPPED:
-                    while count := await self._apply(source):
-                        applied += count
-            since_us = now_us if self.caught_up is None else self.caught_up.since_us
-            self.caught_up = CaughtUp(since_us, now_us)
+            applied = await self._apply_in_turn(now_us)
+            if self._seen is not None:  # else forgotten on the way: a source may not have been looked at
+                since_us = now_us if self.caught_up is None else self.caught_up.since_us
+                self.caught_up = CaughtUp(since_us, now_us)
+        return applied
+
+    async def _apply_in_turn(self, now_us: int) -> int:
+        """Always of the source that is furthest behind: what is decided on the way, as whether work is
+        bought, comes at nearly the same time for all."""
+        applied = 0
+        waiting = [source for source in self._sources.values() if source.state != STOPPED]
+        while waiting:
+            source = min(waiting, key=lambda one: one.at_us)
+            count = await self._apply(source, now_us)
+            applied += count
+            if not count:
+                waiting.remove(source)
         return applied
 
     async def apply_through(self, marks: dict[tuple[str, str], int]) -> int:
@@ -106,7 +134,7 @@ class Intake:
             for key, mark in sorted(marks.items()):
                 source = self._sources.get(key)
                 while source is not None and source.state != STOPPED and source.mark < mark:
-                    count = await self._apply(source, through=mark)
+                    count = await self._apply(source, source.at_us, through=mark)
                     applied += count
                     if not count:
                         break
@@ -125,6 +153,7 @@ class Intake:
         self._sources.clear()
         self._seen = None
         self._names.forget()
+        self._prices.forget()
 
     # ------------------------------------------------------------------ sources
 
@@ -133,6 +162,15 @@ class Intake:
         if streams == self._seen:
             return
         is_first = self._seen is None
+        # Before anything is waited for: other duties may `forget` meanwhile, and that must stand.
+        self._seen = streams
+        try:
+            await self._take_up(is_first)
+        except BaseException:
+            self.forget()
+            raise
+
+    async def _take_up(self, is_first: bool) -> None:
         archive = self._archive if is_first else None
         found = await asyncio.to_thread(epochs_on_disk, self._directory, archive)
         for one in found:
@@ -143,7 +181,6 @@ class Intake:
                 source.end()
         if is_first:
             await self._stop_vanished({(one.name, one.epoch) for one in found})
-        self._seen = streams
 
     async def _source(self, found: Found) -> Source:
         """As the database knows it. One that has stopped is tried again: somebody may have mended it."""
@@ -182,7 +219,8 @@ class Intake:
                     trouble = f"the spool of {name} {epoch} is gone, and what it held behind frame {mark}"
                     await self._note_stop(writer, number, trouble)
 
-    async def _apply(self, source: Source, through: int | None = None) -> int:
+    async def _apply(self, source: Source, now_us: int, through: int | None = None) -> int:
+        await self._prices.look(now_us)
         try:
             deliveries, batch = await asyncio.to_thread(self._read, source, through)
         except NewerSpool:
@@ -190,11 +228,16 @@ class Intake:
         except (SpoolError, ArchiveError) as error:
             await self._stop(source, error)
             return 0
+        except BaseException:
+            # Cancelled at a stop: the thread has taken frames off the tail that nobody will apply.
+            self.forget()
+            raise
         if not deliveries:
             if source.is_over and source.state != CLOSED and through is None:
                 await self._close(source)
             return 0
         try:
+            await self._prices.fix_means(batch, now_us)
             async with self._database.writing() as writer:
                 await self._write(writer, source, batch)
         except BaseException:
@@ -235,7 +278,7 @@ class Intake:
 
     def _sum(self, source: Source, deliveries: list[Delivery]) -> tuple[Batch, int]:
         """The sums, and of how many frames; with less than all of them the sums are of no use."""
-        batch = Batch(self._slot_seconds, self._price_of)
+        batch = Batch(self._slot_seconds, self._prices.price_of(source.name, source.epoch))
         for count, delivery in enumerate(deliveries):
             try:
                 batch.add(delivery.frame, delivery.dictionary, is_forgiving=source.is_forgiving(delivery))
@@ -272,7 +315,7 @@ class Intake:
 
     async def _write(self, writer: Writer, source: Source, batch: Batch) -> None:
         accounts, workers = await self._ids(writer, batch)
-        rates = await self._price_rows(writer, batch, batch.last_us)
+        rates = await self._prices.price_rows(writer, batch, batch.last_us)
         horizon = await self._horizon(writer)
         await write_slots(writer, batch, accounts, rates, horizon, self._slot_seconds)
         await write_minutes(writer, batch, workers)

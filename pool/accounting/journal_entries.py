@@ -73,7 +73,8 @@ class Credit(_Part, frozen=True, kw_only=True):
 
 
 class BlockSettled(_Body, frozen=True, kw_only=True):
-    """A block's reward is divided. Once raw segments are deleted, this alone says how it was."""
+    """A block's reward is divided. Once raw segments are deleted, this alone says how it was. `reason` is of
+    the person who did it by hand, else empty."""
 
     hash: Hash
     transition: Number
@@ -84,6 +85,14 @@ class BlockSettled(_Body, frozen=True, kw_only=True):
     joined: tuple[tuple[int, int], ...] = ()  # slots of orphaned rounds: (after, through) each
     statement_hash: Hash
     credits: tuple[Credit, ...]
+    reason: str = ""
+
+
+class BlockLeftOpen(_Body, frozen=True, kw_only=True):
+    """Nobody can say by which plan a block paid: it waits for a person, and holds up nobody else."""
+
+    hash: Hash
+    reason: str
 
 
 class OrphanJoins(_Body, frozen=True, kw_only=True):
@@ -177,9 +186,22 @@ class PaymentAbandoned(_Body, frozen=True, kw_only=True):
 
 
 class PaymentSetAside(_Body, frozen=True, kw_only=True):
-    """The payment waits for a person, the others go on."""
+    """The payment waits, the others go on: the transaction spends its coins."""
 
     payment_id: Number
+    conflicting_txid: Hash | None = None
+    reason: str
+
+
+class PaymentReplaced(_Body, frozen=True, kw_only=True):
+    """A person has taken a foreign transaction for a payment that it excludes. `payees` are what it paid to
+    whom; of the rest they are owed again. `fee_sats` is its fee, which the operator bears."""
+
+    payment_id: Number
+    txid: Hash
+    payees: tuple[PlannedPayee, ...]
+    excess_sats: Sats  # what it paid to payees beyond the payment, at the operator's cost
+    fee_sats: Sats
     reason: str
 
 
@@ -229,6 +251,31 @@ class AgreementChanged(_Body, frozen=True, kw_only=True):
     document: str
 
 
+class SourceMark(_Part, frozen=True, kw_only=True):
+    """A source has been counted up to a frame."""
+
+    source: str
+    epoch: str
+    frame: Number
+
+
+class BuyingChanged(_Body, frozen=True, kw_only=True):
+    """In frames behind these marks work is bought, or is not. Sources that are not named have the mark that
+    the entry of this kind before it gave them, 0 where none did."""
+
+    is_buying: bool
+    marks: tuple[SourceMark, ...]
+    reason: str
+
+
+class FeeMeanFixed(_Body, frozen=True, kw_only=True):
+    """FPPS: the mean of fees that work of an hour is bought at; `hour` counts from 1970, the mean is in
+    millionths of the subsidy."""
+
+    hour: Number
+    fee_millionths: Number
+
+
 class Adopted(_Body, frozen=True, kw_only=True):
     """A person has matched what matched no payment: a journal entry by number, or a wallet's send by txid.
 
@@ -262,6 +309,7 @@ class Correction(_Body, frozen=True, kw_only=True):
 Body = (
     BlockChanged
     | BlockSettled
+    | BlockLeftOpen
     | OrphanJoins
     | PaymentPlanned
     | PaymentSigned
@@ -270,11 +318,14 @@ Body = (
     | PaymentReopened
     | PaymentAbandoned
     | PaymentSetAside
+    | PaymentReplaced
     | PayeeChanged
     | HoldPlaced
     | HoldReleased
     | GapAccepted
     | AgreementChanged
+    | BuyingChanged
+    | FeeMeanFixed
     | Adopted
     | Restored
     | Correction

@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
+from pool.accounting import buying, fee_means
 from pool.accounting.journal_entries import (
     Adopted,
     AgreementChanged,
     Body,
+    BuyingChanged,
     Correction,
+    FeeMeanFixed,
     GapAccepted,
     HoldPlaced,
     HoldReleased,
@@ -131,6 +134,20 @@ async def _agreed(writer: Writer, names: Names, entry: Entry) -> None:
     )
 
 
+async def _buying_changed(writer: Writer, names: Names, entry: Entry) -> None:
+    body = entry.body
+    if not isinstance(body, BuyingChanged):
+        raise WrongEntry(entry)
+    await buying.write(writer, entry.number, body)
+
+
+async def _fee_mean_fixed(writer: Writer, names: Names, entry: Entry) -> None:
+    body = entry.body
+    if not isinstance(body, FeeMeanFixed):
+        raise WrongEntry(entry)
+    await fee_means.write(writer, body)
+
+
 async def _adopted(writer: Writer, names: Names, entry: Entry) -> None:
     """A send of the wallet that no payment explains: what it paid is taken from those whom it was for.
 
@@ -177,6 +194,8 @@ APPLIERS: dict[type[Body], Callable[[Writer, Names, Entry], Awaitable[None]]] = 
     HoldReleased: _hold_released,
     GapAccepted: _gap_accepted,
     AgreementChanged: _agreed,
+    BuyingChanged: _buying_changed,
+    FeeMeanFixed: _fee_mean_fixed,
     Adopted: _adopted,
     Restored: _restored,
     Correction: _corrected,

@@ -1,34 +1,28 @@
-"""PPS and FPPS in the accounts: which price a share is bought at, and paying for slots that are complete.
+"""PPS and FPPS in the accounts: which price a share is bought at, as Intake asks, and the reserve.
 
 The price of a share follows from its job's template; with FPPS also from the mean of fees, which is fixed for
-an hour and stored. While the operator's reserve is used up nothing is bought: work is credited by window.
+an hour. While the operator's reserve is used up nothing is bought: work is credited by window. Both are in
+the journal before any work is priced by them (buying.py, fee_means.py).
 """
 
 import logging
 
 import msgspec
 
-from payouts.pps import (
-    FEE_MEAN_HEIGHTS,
-    Rate,
-    fee_part_sats,
-    is_buying,
-    mean_fee_millionths,
-    pay,
-    units_for,
-)
-from pool.accounting.batch import Batch
+from payouts.pps import Rate, fee_part_sats, is_buying, units_for
+from pool.accounting import bought, fee_means
+from pool.accounting.batch import Batch, PriceOf
+from pool.accounting.buying import Buying, change_due, standing_sats
+from pool.accounting.changes import Changes
+from pool.accounting.fee_means import HOUR_US
 from pool.accounting.in_force import in_force
-from pool.accounting.ledger import BALANCE, OPERATOR, Entry, Row, post
+from pool.accounting.journal_entries import Body, FeeMeanFixed
 from pool.accounting.names import Names
 from pool.spool.records import TemplateFacts
 from pool.storage.database import Database, Reader, Writer
-from pool.storage.work import columns, joined
+from pool.storage.work import columns
 
 NO_HOUR = 0  # in the name of a price that has no part of fees
-HOUR_US = 3_600 * 1_000_000
-MICROSECONDS = 1_000_000
-SLOTS_AT_ONCE = 360
 
 log = logging.getLogger("engineroom.accounting")
 
@@ -61,59 +55,131 @@ class PriceRules(msgspec.Struct, frozen=True, kw_only=True):
 class Pricing:
     """Names prices while frames are summed, makes their rows, and pays."""
 
-    def __init__(self, rules: PriceRules, names: Names) -> None:
+    def __init__(self, rules: PriceRules, names: Names, database: Database, changes: Changes | None) -> None:
+        """Without `changes` nothing is decided: what `database` has of earlier decisions holds."""
         self._rules = rules
         self._names = names
-        self._is_buying = rules.ever_bought
+        self._database = database
+        self._changes = changes
+        self._buying: Buying | None = None
+        self._unpaid: int | None = None  # units of 2^-32 satoshi that bought work has not been credited yet
 
     def follow(self, rules: PriceRules) -> None:
         """Go on by these rules."""
         self._rules = rules
-        self._is_buying = rules.ever_bought
 
-    def price_of(self, template: TemplateFacts, at_us: int) -> str | None:
-        """A name for the price of a share of this template at this time; None where nothing is bought.
+    def forget(self) -> None:
+        """Begin again from what journal and database say."""
+        self._buying = self._unpaid = None
 
-        Safe to call from a thread.
-        """
-        rules = self._rules.at(at_us)
-        if not self._is_buying or not rules.buys:
-            return None
-        subsidy_sats = template.value_sats - template.fees_sats
-        hour = at_us // HOUR_US if rules.scheme == "fpps" else NO_HOUR
-        return f"{template.network_work}/{subsidy_sats}/{hour}/{rules.fee_basis_points}"
+    # ------------------------------------------------------------------ the reserve
 
-    async def look_at_reserve(self, reader: Reader) -> None:
-        """Before each batch: whether new work is bought."""
+    async def look(self, now_us: int) -> None:
+        """Before each batch is read: whether new work is bought. A change is in the journal and the database
+        when this returns. Raises DatabaseError and JournalUnwritable."""
         if not self._rules.ever_bought:
             return
-        row = await reader.row(
-            "SELECT SUM(sats) FROM balance JOIN account ON account.id = balance.account_id "
-            "WHERE account.name = ? AND pot = ?",
-            *(OPERATOR, BALANCE),
-        )
-        operator_sats = 0 if row is None or row[0] is None else int(row[0])
-        was_buying, self._is_buying = self._is_buying, is_buying(self._rules.reserve_sats, operator_sats)
-        if was_buying and not self._is_buying:
+        if self._buying is None:
+            self._buying = await self._known()
+        if self._changes is None or not self._rules.buys:
+            return
+        was_on = self._buying.is_on
+        if await self._is_reserve_left() == was_on:
+            return
+        self._buying = None  # whatever becomes of this, the journal may have it
+        await self._changes.decide(self._change_due, now_us)
+        self._buying = await self._known()
+        self._tell(was_on, self._buying.is_on)
+
+    async def _known(self) -> Buying:
+        if self._changes is not None:
+            await self._changes.catch_up()
+        async with self._database.reading() as reader:
+            return await Buying.read(reader)
+
+    async def _is_reserve_left(self) -> bool:
+        """Bought work that is not paid yet is summed after each payment, and from then on kept along."""
+        async with self._database.reading() as reader:
+            if self._unpaid is None:
+                self._unpaid = await bought.unpaid_units(reader)
+            return is_buying(self._rules.reserve_sats, await standing_sats(reader, self._unpaid))
+
+    async def _change_due(self, reader: Reader) -> Body | None:
+        return await change_due(reader, self._rules.reserve_sats)
+
+    def _tell(self, was_on: bool, is_on: bool) -> None:
+        if was_on and not is_on:
             log.error(
-                "the reserve of %d sats is used up (the operator's account is at %d): new work is credited "
-                "by window until it is filled again",
-                *(self._rules.reserve_sats, operator_sats),
+                "the reserve of %d sats is used up: new work is credited by window until it is filled again",
+                self._rules.reserve_sats,
             )
-        elif self._is_buying and not was_buying:
+        elif is_on and not was_on:
             log.warning("the reserve is there again: new work is bought")
+
+    # ------------------------------------------------------------------ prices
+
+    def price_of(self, name: str, epoch: str) -> PriceOf:
+        """For a source's frames: a name for the price of a share of a template; None where nothing is bought.
+
+        Safe to call what it returns from a thread.
+        """
+        rules, buying = self._rules, (self._buying or Buying(())).of(name, epoch)
+
+        def price(template: TemplateFacts, frame: int, at_us: int) -> str | None:
+            then = rules.at(at_us)
+            if not then.buys or not buying.is_on(frame):
+                return None
+            subsidy_sats = template.value_sats - template.fees_sats
+            hour = at_us // HOUR_US if then.scheme == "fpps" else NO_HOUR
+            return f"{template.network_work}/{subsidy_sats}/{hour}/{then.fee_basis_points}"
+
+        return price
+
+    async def fix_means(self, batch: Batch, now_us: int) -> None:
+        """Before a batch is written: the mean of fees of each hour that it prices work of. Raises
+        DatabaseError and JournalUnwritable."""
+        hours = {_parts(name)[2] for name in batch.prices} - {NO_HOUR}
+        if not hours:
+            return
+        async with self._database.reading() as reader:
+            hours_due = await fee_means.unfixed(reader, hours)
+        for hour in hours_due:
+            await self._fix_mean(hour, batch, now_us)
+
+    async def _fix_mean(self, hour: int, batch: Batch, now_us: int) -> None:
+        async def choose(reader: Reader) -> FeeMeanFixed | None:
+            return await fee_means.mean_due(reader, hour, batch.templates)
+
+        if self._changes is not None:
+            await self._changes.decide(choose, now_us)
+            return
+        async with self._database.writing() as writer:
+            body = await choose(writer)
+            if body is not None:
+                await fee_means.write(writer, body)
 
     async def price_rows(self, writer: Writer, batch: Batch, at_us: int) -> dict[str, int]:
         """Ids of the rates behind a batch's prices; new rates get a row."""
         found: dict[str, int] = {}
+        rates: dict[str, Rate] = {}
         for name in batch.prices:
-            work, subsidy_sats, hour, fee_basis_points = (int(part) for part in name.split("/"))
+            work, subsidy_sats, hour, fee_basis_points = _parts(name)
             fees_sats = 0
             if hour != NO_HOUR:
                 fees_sats = fee_part_sats(subsidy_sats, await self._mean(writer, hour))
-            rate = Rate(work, subsidy_sats, fees_sats, fee_basis_points)
-            found[name] = await self._rate_row(writer, rate, at_us)
+            rates[name] = Rate(work, subsidy_sats, fees_sats, fee_basis_points)
+            found[name] = await self._rate_row(writer, rates[name], at_us)
+        if self._unpaid is not None:
+            # Should this transaction fail, Intake begins again, and so does this sum.
+            for key, sum_ in batch.slots.items():
+                self._unpaid += 0 if key.price is None else units_for(sum_.work, rates[key.price])
         return found
+
+    async def _mean(self, reader: Reader, hour: int) -> int:
+        mean = await fee_means.fixed_mean(reader, hour)
+        if mean is None:
+            raise LookupError(f"work is priced by the mean of fees of hour {hour}, which is not fixed")
+        return mean
 
     async def _rate_row(self, writer: Writer, rate: Rate, at_us: int) -> int:
         row = await writer.row("SELECT id FROM rate WHERE key = ?", rate.key)
@@ -126,99 +192,22 @@ class Pricing:
             *(rate.fee_basis_points, at_us),
         )
 
-    async def _mean(self, writer: Writer, hour: int) -> int:
-        """The hour's mean, fixed when it is first asked for."""
-        row = await writer.row("SELECT fee_millionths FROM fee_mean WHERE hour = ?", hour)
-        if row is not None:
-            return int(row[0])
-        rows = await writer.rows(
-            "SELECT height, subsidy_sats, fees_sats FROM template_height WHERE subsidy_sats > 0 "
-            "ORDER BY height DESC LIMIT ?",
-            FEE_MEAN_HEIGHTS,
-        )
-        heights = {height: (subsidy_sats, fees_sats) for height, subsidy_sats, fees_sats in rows}
-        mean = mean_fee_millionths(heights) if heights else 0
-        await writer.execute("INSERT INTO fee_mean (hour, fee_millionths) VALUES (?, ?)", hour, mean)
-        return mean
-
     # ------------------------------------------------------------------ paying
 
     async def pay_complete_slots(self, database: Database, now_us: int) -> int:
         """Credit the bought work of every slot that no more of can come; how many slots that were."""
-        if not self._rules.ever_bought:
+        rules = self._rules
+        if not rules.ever_bought:
             return 0
         async with database.writing() as writer:
-            through = await self._complete_through(writer, now_us)
-            paid = await priced_slot(writer)
-            rows = await writer.rows(
-                "SELECT DISTINCT slot FROM slot_account WHERE rate_id > 0 AND slot > ? AND slot <= ? "
-                "ORDER BY slot LIMIT ?",
-                *(paid, through, SLOTS_AT_ONCE),
-            )
-            slots = [int(slot) for (slot,) in rows]
-            for slot in slots:
-                await self._pay_slot(writer, slot, now_us)
-            reached = slots[-1] if len(slots) == SLOTS_AT_ONCE else max(paid, through)
-            if reached > paid:
-                await writer.execute(
-                    "INSERT INTO meta (key, value) VALUES ('priced_slot', ?) "
-                    "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    str(reached),
-                )
-        return len(slots)
-
-    async def _complete_through(self, reader: Reader, now_us: int) -> int:
-        """The last slot that every live source is past, or that was waited for long enough."""
-        row = await reader.row("SELECT MIN(at_us) FROM source WHERE state <> 'closed'")
-        past_us = now_us - self._rules.window_wait_us
-        if row is not None and row[0] is not None:
-            past_us = max(past_us, int(row[0]))
-        else:
-            past_us = now_us
-        seconds = self._rules.slot_seconds
-        return past_us // (MICROSECONDS * seconds) * seconds - seconds
-
-    async def _pay_slot(self, writer: Writer, slot: int, now_us: int) -> None:
-        rows = await writer.rows(
-            "SELECT account_id, rate_id, SUM(work_high), SUM(work_low) FROM slot_account "
-            "WHERE slot = ? AND rate_id > 0 GROUP BY account_id, rate_id ORDER BY account_id, rate_id",
-            slot,
-        )
-        earned: dict[int, int] = {}
-        for account, rate_id, high, low in rows:
-            units = units_for(joined(int(high), int(low)), await self._rate(writer, rate_id))
-            earned[account] = earned.get(account, 0) + units
-        rows_of_slot: list[Row] = []
-        for account, units in earned.items():
-            sats = await self._keep_fraction(writer, account, units)
-            rows_of_slot.append(Row(account, BALANCE, "pps", sats))
-        operator = (await self._names.system(writer, now_us))[OPERATOR]
-        rows_of_slot.append(Row(operator, BALANCE, "pps", -sum(row.sats for row in rows_of_slot)))
-        await post(writer, Entry(key=f"pps:{slot}", rows=tuple(rows_of_slot), at_us=now_us))
-
-    async def _rate(self, reader: Reader, rate_id: int) -> Rate:
-        row = await reader.row(
-            "SELECT network_work_high, network_work_low, subsidy_sats, fees_sats, fee_basis_points "
-            "FROM rate WHERE id = ?",
-            rate_id,
-        )
-        if row is None:
-            raise LookupError(f"work was bought at rate {rate_id}, which is not in the database")
-        high, low, subsidy_sats, fees_sats, fee_basis_points = row
-        return Rate(joined(high, low), subsidy_sats, fees_sats, fee_basis_points)
-
-    async def _keep_fraction(self, writer: Writer, account: int, units: int) -> int:
-        row = await writer.row("SELECT units FROM pps_fraction WHERE account_id = ?", account)
-        paid = pay(0 if row is None else int(row[0]), units)
-        await writer.execute(
-            "INSERT INTO pps_fraction (account_id, units) VALUES (?, ?) "
-            "ON CONFLICT (account_id) DO UPDATE SET units = excluded.units",
-            *(account, paid.fraction_units),
-        )
-        return paid.sats
+            through = await bought.complete_through(writer, now_us, rules.slot_seconds, rules.window_wait_us)
+            count = await bought.pay_slots(writer, self._names, through, now_us)
+            if count:
+                self._unpaid = None
+        return count
 
 
-async def priced_slot(reader: Reader) -> int:
-    """The last slot whose bought work was credited; −1 before the first."""
-    row = await reader.row("SELECT value FROM meta WHERE key = 'priced_slot'")
-    return -1 if row is None else int(row[0])
+def _parts(name: str) -> tuple[int, int, int, int]:
+    """Of a price's name: the network's work, the subsidy, the hour, the fee in basis points."""
+    work, subsidy_sats, hour, fee_basis_points = (int(part) for part in name.split("/"))
+    return work, subsidy_sats, hour, fee_basis_points

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from config.schema import Settings
 from pool.accounting import assembly
+from pool.accounting.bought import priced_slot
 from pool.accounting.changes import position
 from pool.accounting.comparison import differences
-from pool.accounting.recount import Progress, Recount
+from pool.accounting.recount import Progress, Recount, Through
 from pool.storage.database import Database, DatabaseError, ReadableDatabase, Reader, set_once
 from pool.storage.opening import ACCOUNTS_FILE, open_database, open_for_reading
 
@@ -68,7 +69,7 @@ async def _counted(
     await set_once(database, "network", assembly.network_name(settings))
     recount = await Recount.of(settings, database)
     if live is None:
-        await recount.run(None, None, progress)
+        await recount.run(None, progress)
         for note in recount.notes:
             tell(note)
         return recount.differences
@@ -76,7 +77,8 @@ async def _counted(
         await _copy_plans(reader, database)
         held = await position(reader)
         rows = await reader.rows("SELECT name, epoch, mark FROM source")
-        await recount.run(held.number, {(name, epoch): mark for name, epoch, mark in rows}, progress)
+        marks = {(name, epoch): mark for name, epoch, mark in rows}
+        await recount.run(Through(held.number, marks, await priced_slot(reader)), progress)
         async with database.reading() as rebuilt:
             found = await differences(rebuilt, reader, recount.counted_from, recount.digested)
     for note in recount.notes:

@@ -7,20 +7,28 @@ from work (slots, credits, bought shares) is worked out again, and each contradi
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from config.schema import Settings
-from pool.accounting import assembly, blocks, changes, directories
+from pool.accounting import assembly, blocks, buying, changes, directories, fee_means
 from pool.accounting.agreements import Since, agreement_of
 from pool.accounting.archive import archived
 from pool.accounting.archive_reading import frames_after
+from pool.accounting.bought import pay_slots, priced_slot
 from pool.accounting.digest_files import digest_evidence
 from pool.accounting.division import Division, PlanLost
 from pool.accounting.intake import Horizon, Intake
-from pool.accounting.journal_entries import AgreementChanged, BlockSettled, GapAccepted
+from pool.accounting.journal_entries import (
+    AgreementChanged,
+    BlockSettled,
+    BuyingChanged,
+    FeeMeanFixed,
+    GapAccepted,
+)
 from pool.accounting.journal_lines import Entry
 from pool.accounting.journal_reading import read_entries
 from pool.accounting.names import Names
-from pool.accounting.pricing import Pricing, priced_slot
+from pool.accounting.pricing import Pricing
 from pool.accounting.rollup import HOUR_SECONDS, roll_hour, rolled_slot
 from pool.accounting.statements import FOLDER, statement_path
 from pool.audit import statement as audit
@@ -32,8 +40,19 @@ from pool.storage.work import columns
 from stratum.work.coin import network
 
 Marks = Mapping[tuple[str, str], int]
+
+
+class Through(NamedTuple):
+    """How far the accounts are that this is compared with: a journal entry, marks, the last slot paid for."""
+
+    entry: int
+    marks: Marks
+    priced_slot: int
+
+
 Progress = Callable[[int, int], None]
 MICROSECONDS = 1_000_000
+WHENEVER_US = 2**62  # the clock holds nothing back
 
 
 class Recount:
@@ -46,7 +65,7 @@ class Recount:
         self._spool, self._archive = directory / directories.SPOOL, directory / directories.ARCHIVE
         self._data, self._statements = directory, directory / FOLDER
         self._names = Names()
-        self._pricing = Pricing(assembly.price_rules(settings, past), self._names)
+        self._pricing = Pricing(assembly.price_rules(settings, past), self._names, database, None)
         self._division = Division(
             assembly.reward_rules(settings, network(settings.coin, settings.network), past)
         )
@@ -56,9 +75,8 @@ class Recount:
             database,
             self._names,
             slot_seconds=settings.accounting.slot_seconds,
-            price_of=self._pricing.price_of,
+            prices=self._pricing,
             horizon=self._horizon,
-            price_rows=self._pricing.price_rows,
         )
         self._begins: dict[tuple[str, str], int] = {}
         self.counted_from = 0  # Unix seconds: from then on work is counted from shares
@@ -74,23 +92,27 @@ class Recount:
         past = tuple(agreed) or (Since(0, agreement_of(settings)),)
         return cls(settings, database, assembly.Past(past))
 
-    async def run(self, through_entry: int | None, marks: Marks | None, progress: Progress) -> None:
-        """Everything up to an entry and to marks, those of the accounts that this is compared with; None: all
-        there is. Raises JournalError, ArchiveError, SpoolError, DatabaseError, OSError."""
+    async def run(self, through: Through | None, progress: Progress) -> None:
+        """As far as `through`; None: all there is. Raises JournalError, ArchiveError, SpoolError,
+        DatabaseError, OSError."""
         await self._begin()
         journal = Path(self._settings.data_directory) / directories.JOURNAL
         entries = await asyncio.to_thread(lambda: list(read_entries(journal)))
-        entries = [one for one in entries if through_entry is None or one.number <= through_entry]
+        entries = [one for one in entries if through is None or one.number <= through.entry]
+        await self._know_prices(entries)
         total = len(entries) + 1
         for done, entry in enumerate(entries):
             progress(done, total)
-            await self._apply(entry, marks)
-        if marks is None:
+            await self._apply(entry, None if through is None else through.marks)
+        if through is None:
             await self._intake.apply_all(_last_us(entries))
         else:
-            await self._intake.apply_through(dict(marks))
+            await self._intake.apply_through(dict(through.marks))
         await self._pass_gaps()
-        await self._pay(_last_us(entries))
+        if through is None:
+            await self._pay(WHENEVER_US)
+        else:
+            await self._pay_through(through.priced_slot)
         progress(total, total)
 
     async def _begin(self) -> None:
@@ -105,6 +127,15 @@ class Recount:
         async with self._database.writing() as writer:
             for span in evidence.spans:
                 await self._take_span(writer, span)
+
+    async def _know_prices(self, entries: list[Entry]) -> None:
+        """What work was bought at is known before any is counted, as it was decided before any was."""
+        async with self._database.writing() as writer:
+            for entry in entries:
+                if isinstance(entry.body, BuyingChanged):
+                    await buying.write(writer, entry.number, entry.body)
+                elif isinstance(entry.body, FeeMeanFixed):
+                    await fee_means.write(writer, entry.body)
 
     async def _begin_source(self, key: tuple[str, str], first: int) -> None:
         """Behind what digests stand for; behind what is gone, where none does."""
@@ -222,6 +253,9 @@ class Recount:
         if block is None:
             self.differences.append(f"block {body.hash} was settled, and neither frame nor entry tells of it")
             return
+        if body.reason:
+            self.notes.append(f"block {body.hash} was settled by hand: {body.reason}")
+            return
         try:
             worked = await self._credits(block)
             if worked != _by_account(body) and await self._roll_edge(body):
@@ -258,10 +292,14 @@ class Recount:
     # ------------------------------------------------------------------ bought work
 
     async def _pay(self, at_us: int) -> None:
-        async with self._database.reading() as reader:
-            await self._pricing.look_at_reserve(reader)
         while await self._pricing.pay_complete_slots(self._database, at_us):
             pass
+
+    async def _pay_through(self, slot: int) -> None:
+        count = 1
+        while count:
+            async with self._database.writing() as writer:
+                count = await pay_slots(writer, self._names, slot, 0)
 
     async def _horizon(self, reader: Reader) -> Horizon:
         round_slot = -1

@@ -8,7 +8,7 @@ of that hour's work, as it takes its part of a slot's.
 
 import msgspec
 
-from pool.accounting.pricing import priced_slot
+from pool.accounting.bought import priced_slot
 from pool.storage.database import Reader, Writer
 from pool.storage.work import columns, joined
 

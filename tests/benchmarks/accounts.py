@@ -19,7 +19,7 @@ from pool.spool.records import Name, ShareMade
 from pool.storage.database import Database
 from pool.storage.opening import open_database
 from tests.harness.postgres import Postgres
-from tests.pool.accounting.mined import DEFINITIONS, HARD, JOB, START, Writing, us
+from tests.pool.accounting.mined import DEFINITIONS, HARD, JOB, START, NoPrices, Writing, us
 
 ACCOUNTS, SLOTS = 500, 500
 SHARES_PER_ROW = 40  # 500 × 500 × 40 = ten million
@@ -53,18 +53,14 @@ async def measure_intake(database: Database, directory: Path, label: str) -> Non
     async def horizon(_: object) -> Horizon:
         return Horizon()
 
-    async def no_prices(*_: object) -> dict[str, int]:
-        return {}
-
     intake = Intake(
         directory / label,
         directory / "archive",
         database,
         Names(),
         slot_seconds=10,
-        price_of=lambda template, at_us: None,
+        prices=NoPrices(),
         horizon=horizon,
-        price_rows=no_prices,
     )
     began = time.perf_counter()
     frames = await intake.apply_all(us(100))

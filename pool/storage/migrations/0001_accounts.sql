@@ -117,6 +117,10 @@ CREATE TABLE template_height (
     at_us {int} NOT NULL
 ){strict};
 
+-- PPS: whether work is bought in frames behind these marks, by number of the journal entry that says so. `marks`
+-- is a JSON object of "source/epoch" and a frame; what it does not name is as in the row before.
+CREATE TABLE buying (number {int} PRIMARY KEY, is_buying {int} NOT NULL, marks TEXT NOT NULL){strict};
+
 -- FPPS: mean fees in millionths of the subsidy, fixed for an hour.
 CREATE TABLE fee_mean (hour {int} PRIMARY KEY, fee_millionths {int} NOT NULL){strict};
 
@@ -170,6 +174,11 @@ CREATE TABLE settlement (
     joined TEXT NOT NULL,
     settled_us {int} NOT NULL,
     statement_hash TEXT NOT NULL
+){strict};
+
+-- Blocks that stand and that nobody can divide: their plan is lost or contradicted. A person settles them.
+CREATE TABLE block_left_open (
+    hash TEXT PRIMARY KEY REFERENCES block (hash), reason TEXT NOT NULL, since_us {int} NOT NULL
 ){strict};
 
 -- Proportional: the slots of an orphaned round count once more, in the round that was open at that time.
@@ -227,6 +236,7 @@ CREATE TABLE payment (
     state TEXT NOT NULL,
     fee_payer TEXT NOT NULL,
     reason TEXT,
+    replaced_by TEXT, -- a foreign transaction that a person has taken for it
     created_us {int} NOT NULL,
     changed_us {int} NOT NULL
 ){strict};

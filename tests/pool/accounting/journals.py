@@ -57,6 +57,9 @@ BODIES: tuple[kinds.Body, ...] = (
     kinds.PaymentConfirmed(payment_id=1, attempt=1, txid=C, block_hash=A, height=101),
     kinds.PaymentReopened(payment_id=1, to_state="broadcast", reason="reorg"),
     kinds.PaymentAbandoned(payment_id=1, conflicting_txid=None, reason="conflict 100 deep"),
+    kinds.PaymentReplaced(
+        payment_id=1, txid=B, payees=PAYEES, excess_sats=5, fee_sats=141, reason="bumped by hand"
+    ),
     kinds.PaymentSetAside(payment_id=1, reason="the wallet is locked"),
     kinds.PayeeChanged(
         account="ltc1qa", address="ltc1qc", minimum_sats=None, requested_us=1, effective_us=2, proof="op"
@@ -65,6 +68,13 @@ BODIES: tuple[kinds.Body, ...] = (
     kinds.HoldReleased(scope="all", hold_kind="restore", reason="all matched"),
     kinds.GapAccepted(source="gateway-0", epoch="5eed", first_frame=5, last_frame=9, reason="disk lost"),
     kinds.AgreementChanged(document="{}"),
+    kinds.BuyingChanged(
+        is_buying=False,
+        marks=(kinds.SourceMark(source="gateway-0", epoch="5eed", frame=9),),
+        reason="the reserve is used up",
+    ),
+    kinds.FeeMeanFixed(hour=472_222, fee_millionths=20_000),
+    kinds.BlockLeftOpen(hash=B, reason="its plan is lost"),
     kinds.Adopted(entry=None, txid=C, payees=PAYEES, reason="sent by hand"),
     kinds.Restored(database_number=3, database_hash=A, reason="backup of yesterday"),
     kinds.Correction(account="ltc1qa", against="@operator", pot="balance", sats=-1, reason="a slip"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from pool.accounting.batch import Batch, PriceOf
 from pool.accounting.changes import Changes
 from pool.accounting.intake import Horizon, Intake
 from pool.accounting.journal import Journal
@@ -23,7 +24,7 @@ from pool.spool.records import (
     TemplateFacts,
 )
 from pool.spool.segments import segment_path
-from pool.storage.database import Database, Reader
+from pool.storage.database import Database, Reader, Writer
 from pool.storage.opening import open_database
 from pool.storage.work import joined
 
@@ -124,6 +125,22 @@ class Writing:
         self.frame(at)
 
 
+class NoPrices:
+    """All work is credited by window."""
+
+    async def look(self, now_us: int) -> None: ...
+
+    def price_of(self, name: str, epoch: str) -> PriceOf:
+        return lambda template, frame, at_us: None
+
+    async def fix_means(self, batch: Batch, now_us: int) -> None: ...
+
+    async def price_rows(self, writer: Writer, batch: Batch, at_us: int) -> dict[str, int]:
+        return {}
+
+    def forget(self) -> None: ...
+
+
 class Books:
     """A data directory with database, journal and intake."""
 
@@ -138,17 +155,13 @@ class Books:
     def new_intake(self, **changes: Any) -> Intake:
         """As a start makes one, without prices."""
 
-        async def no_prices(*_: Any) -> dict[str, int]:
-            return {}
-
         async def horizon(_: Reader) -> Horizon:
             return self.horizon
 
         parts: dict[str, Any] = {
             "slot_seconds": 10,
-            "price_of": lambda template, at_us: None,
+            "prices": NoPrices(),
             "horizon": horizon,
-            "price_rows": no_prices,
         }
         self.intake = Intake(self.spool, self.archive, self.database, self.names, **(parts | changes))
         return self.intake

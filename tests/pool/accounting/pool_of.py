@@ -9,11 +9,12 @@ from config.payout_schema import PayoutSettings, PpsSettings, WindowSettings
 from config.schema import AccountingSettings, NodeSettings, Settings
 from pool.accounting import assembly, blocks
 from pool.accounting.agreements import Since, agreement_of
+from pool.accounting.bought import priced_slot
 from pool.accounting.intake import Horizon
 from pool.accounting.journal import Journal
 from pool.accounting.journal_entries import BlockChanged, BlockFacts
 from pool.accounting.keeping import Keeper, Kept, keep_rules
-from pool.accounting.pricing import Pricing, priced_slot
+from pool.accounting.pricing import Pricing
 from pool.accounting.rewards import Rewards
 from pool.accounting.rollup import rolled_slot
 from pool.accounting.statements import Statements
@@ -49,7 +50,7 @@ class Pool(Books):
         super().__init__(Path(settings.data_directory), database, journal)
         self.settings = settings
         past = assembly.Past(tuple(Since(us(since), agreement_of(one)) for since, one in agreed))
-        self.pricing = Pricing(assembly.price_rules(settings, past), self.names)
+        self.pricing = Pricing(assembly.price_rules(settings, past), self.names, database, self.changes)
 
         async def horizon(reader: Reader) -> Horizon:
             round_slot = -1
@@ -62,7 +63,7 @@ class Pool(Books):
                 rolled_slot=await rolled_slot(reader),
             )
 
-        self.new_intake(price_of=self.pricing.price_of, price_rows=self.pricing.price_rows, horizon=horizon)
+        self.new_intake(prices=self.pricing, horizon=horizon)
         self.key = open_signing_key(self.directory)
         statements = Statements(self.directory, assembly.statement_rules(settings, past), self.key)
         coin = network(settings.coin, settings.network)
@@ -81,8 +82,6 @@ class Pool(Books):
 
     async def count(self, at: float) -> None:
         """Everything that is durable, and what was bought by then."""
-        async with self.database.reading() as reader:
-            await self.pricing.look_at_reserve(reader)
         await self.intake.apply_all(us(at))
         await self.pricing.pay_complete_slots(self.database, us(at))
 

@@ -1,5 +1,9 @@
 """Frames become rows once, whatever the batches, the restarts and the damage; each source for itself."""
 
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -7,10 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pool.accounting.archive import archive_finished
+from pool.accounting.batch import PriceOf
 from pool.accounting.intake import Horizon
 from pool.accounting.journal_entries import GapAccepted
 from pool.spool.records import Name, RefusedMade
-from pool.storage.database import DatabaseError
+from pool.storage.database import Database, DatabaseError, Reader, Writer
 from tests.pool.accounting.mined import (
     BOB,
     DEFINITIONS,
@@ -21,6 +26,7 @@ from tests.pool.accounting.mined import (
     NETWORK_TARGET,
     START,
     Books,
+    NoPrices,
     Writing,
     books,
     candidate,
@@ -83,6 +89,69 @@ async def test_a_failed_transaction_counts_nothing_and_the_next_one_everything(t
         assert await own.rows("SELECT name FROM account") == []
         await own.execute("DROP TRIGGER no_blocks")
         assert await own.intake.apply_all(us(3)) == 1
+        assert await own.work() == {(0, "alice"): WORK}
+
+
+async def test_frames_whose_reading_is_cancelled_are_read_again_before_later_ones(tmp_path: Path) -> None:
+    reads, may_go_on = threading.Event(), threading.Event()
+
+    class SlowPrices(NoPrices):
+        """Asked for each share, in the thread that reads."""
+
+        def price_of(self, name: str, epoch: str) -> PriceOf:
+            def price(*_: object) -> None:
+                reads.set()
+                may_go_on.wait()
+
+            return price
+
+    async with books(tmp_path) as own:
+        spool = Writing(own.spool)
+        spool.frame(1, share("alice"))
+        spool.frame(2)
+        intake = own.new_intake(prices=SlowPrices())
+        stopped = asyncio.create_task(intake.apply_all(us(3)))
+        await asyncio.to_thread(reads.wait)
+        stopped.cancel()
+        may_go_on.set()
+        await asyncio.wait([stopped])
+        spool.frame(3, share("alice"))
+        spool.frame(4)
+        await intake.apply_all(us(5))
+        assert await own.work() == {(0, "alice"): 2 * WORK}
+
+
+class Interrupted:
+    """A database after each of whose commits something else happens."""
+
+    def __init__(self, inner: Database) -> None:
+        self._inner = inner
+        self.then: Callable[[], None] = lambda: None
+
+    def reading(self) -> AbstractAsyncContextManager[Reader]:
+        return self._inner.reading()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Writer]:
+        async with self._inner.writing() as writer:
+            yield writer
+        self.then()
+
+
+async def test_a_source_that_is_forgotten_while_it_is_found_is_found_again(tmp_path: Path) -> None:
+    async with books(tmp_path) as own:
+        spool = Writing(own.spool)
+        spool.frame(1, share("alice"))
+        spool.frame(2)
+        inner = own.database
+        own.database = database = Interrupted(inner)  # type: ignore[assignment]
+        intake = own.new_intake()
+        database.then = intake.forget  # as another duty does whose connection was cut
+        await intake.apply_all(us(3))
+        assert intake.caught_up is None, "what was not looked at is not said to be counted"
+        database.then = lambda: None
+        await intake.apply_all(us(4))
+        assert intake.caught_up is not None
         assert await own.work() == {(0, "alice"): WORK}
 
 
