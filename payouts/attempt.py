@@ -50,10 +50,15 @@ class Unconfirmed(msgspec.Struct, frozen=True):
 
 
 class Conflicted(msgspec.Struct, frozen=True):
-    """A transaction in the best chain spends one of its inputs; `confirmations` are that one's."""
+    """A transaction in the best chain spends one of its inputs; `confirmations` are that one's.
+
+    `scripts` are what all transactions in the chain pay to that spend one of its inputs: one of them may have
+    paid the very payees.
+    """
 
     txid: str
     confirmations: int
+    scripts: frozenset[bytes] = frozenset()
 
 
 class InputsGone(msgspec.Struct, frozen=True):

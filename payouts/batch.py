@@ -13,6 +13,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     """An account's balance and where it goes: the account's own address or another that it has named.
 
     `script` is what the node says the address stands for, None where it says that it cannot be paid.
+    `obstacle` is what else stands against paying it.
     """
 
     account: str
@@ -20,6 +21,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     script: bytes | None
     sats: int
     minimum_sats: int
+    obstacle: str | None = None
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -71,6 +73,9 @@ def choose(owed: Iterable[Owed], rules: BatchRules) -> Batch:
             continue
         if one.script is None:
             left_out.append(_left_out(one, f"the node cannot pay to {one.address}", needs_person=True))
+            continue
+        if one.obstacle is not None:
+            left_out.append(_left_out(one, one.obstacle, needs_person=True))
             continue
         obstacle = _obstacle(one, one.script, rules, left_sats, scripts)
         if obstacle is not None:

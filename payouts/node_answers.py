@@ -226,10 +226,12 @@ def _joined(txid: str, entries: Sequence[SinceEntry]) -> WalletSend:
 
 
 class WalletTransaction(msgspec.Struct, frozen=True):
-    """gettransaction."""
+    """gettransaction. `fee` is negative, and there for what the wallet sent."""
 
     confirmations: int
     blockhash: str | None = None
+    hex: Hex = ""
+    fee: Amount | None = None
 
 
 class BlockHeader(msgspec.Struct, frozen=True):
@@ -244,9 +246,13 @@ class BlockTransaction(msgspec.Struct, frozen=True):
 
     txid: Txid
     vin: list[DecodedInput]
+    vout: list[DecodedOutput]
 
     def spends(self) -> frozenset[Outpoint]:
         return frozenset(outpoint for entry in self.vin if (outpoint := entry.outpoint()))
+
+    def scripts(self) -> frozenset[bytes]:
+        return frozenset(bytes.fromhex(entry.script.hex) for entry in self.vout)
 
 
 class Block(msgspec.Struct, frozen=True):

@@ -27,12 +27,25 @@ MOST_REMEMBERED = 1_000
 # Searches whose result is kept. Only attempts with a spent input are searched for, so there are few.
 
 
+class _Spender(msgspec.Struct, frozen=True):
+    """A transaction of a block that spends some of the outpoints, and what it pays to."""
+
+    block_hash: str
+    txid: str
+    spends: frozenset[Outpoint]
+    scripts: frozenset[bytes]
+
+
 class _Searched(msgspec.Struct, frozen=True):
-    """Blocks up to this one were read; `txid` is what was found in it, None for nothing so far."""
+    """Blocks up to this one were read; `spenders` were found in them, the deepest first."""
 
     block_hash: str
     height: int
-    txid: str | None
+    spenders: tuple[_Spender, ...] = ()
+
+    def spends_all(self, outpoints: frozenset[Outpoint]) -> bool:
+        """Whether there is nothing more to find."""
+        return outpoints <= frozenset().union(*(one.spends for one in self.spenders))
 
 
 class NodeChain:
@@ -80,40 +93,47 @@ class NodeChain:
         if not missing:
             entry = await self._node.try_ask("getmempoolentry", attempt.txid, result=dict)
             return Unconfirmed(in_mempool=not isinstance(entry, CallRefused))
-        found = await self._spender(missing, since_height)
-        if found is None or found.txid is None:
+        found = await self._spenders(missing, since_height)
+        if not found:
             return InputsGone()
-        block = await self._in_block(found.block_hash)
+        deepest = found[0]
+        block = await self._in_block(deepest.block_hash)
         if block is None:
             return NoAnswer("the chain changed while it was looked at")
-        return block if found.txid == attempt.txid else Conflicted(found.txid, block.confirmations)
+        if deepest.txid == attempt.txid:
+            return block
+        scripts = frozenset().union(*(one.scripts for one in found))
+        return Conflicted(deepest.txid, block.confirmations, scripts)
 
     async def _is_unspent(self, outpoint: Outpoint) -> bool:
         # without the memory pool: in it, the attempt itself spends the output
         found: object = await self._node.ask("gettxout", outpoint.txid, outpoint.output, False, result=Any)
         return found is not None
 
-    async def _spender(self, outpoints: frozenset[Outpoint], since_height: int | None) -> _Searched | None:
-        """The first transaction in the chain that spends one of the outpoints: the deepest one."""
+    async def _spenders(
+        self, outpoints: frozenset[Outpoint], since_height: int | None
+    ) -> tuple[_Spender, ...]:
+        """The transactions in the chain that spend one of the outpoints, the deepest first."""
         if since_height is None:
             since_height = await self._made_at(outpoints)
         if since_height is None:
-            return None
+            return ()
         first = max(0, since_height - REORG_BLOCKS)
-        known = self._searched.get(outpoints)
-        if known is not None and await self._in_block(known.block_hash) is not None:
-            if known.txid is not None:
-                return known
-            first = known.height + 1
+        searched = self._searched.get(outpoints)
+        if searched is not None and await self._in_block(searched.block_hash) is not None:
+            first = searched.height + 1
+        else:
+            searched = None  # its blocks may have left the chain
         tip = await self._node.ask("getblockcount", result=int)
-        searched = known
         for height in range(first, tip + 1):
-            searched = await self._search(height, outpoints)
-            if searched.txid is not None:
+            if searched is not None and searched.spends_all(outpoints):
                 break
-        if searched is not None:
-            self._remember(outpoints, searched)
-        return searched
+            earlier = () if searched is None else searched.spenders
+            searched = await self._search(height, outpoints, earlier)
+        if searched is None:
+            return ()
+        self._remember(outpoints, searched)
+        return searched.spenders
 
     async def _made_at(self, outpoints: frozenset[Outpoint]) -> int | None:
         """The least height at which one of the outpoints was made, as far as the wallet knows them: none of
@@ -121,16 +141,20 @@ class NodeChain:
         made = [await self._in_wallet(txid) for txid in sorted({outpoint.txid for outpoint in outpoints})]
         return min((confirmed.height for confirmed in made if confirmed is not None), default=None)
 
-    async def _search(self, height: int, outpoints: frozenset[Outpoint]) -> _Searched:
+    async def _search(
+        self, height: int, outpoints: frozenset[Outpoint], earlier: tuple[_Spender, ...]
+    ) -> _Searched:
         block_hash = await self._node.ask("getblockhash", height, result=str)
         raw = await self._node.ask("getblock", block_hash, 0, result=str)
         if any(_hex_in_block(outpoint) in raw for outpoint in outpoints):
             block = await self._node.ask("getblock", block_hash, 2, result=Block)
             # the same bytes may stand in somebody's data: only an input counts
-            for transaction in block.tx:
-                if transaction.spends() & outpoints:
-                    return _Searched(block_hash, height, transaction.txid)
-        return _Searched(block_hash, height, None)
+            earlier += tuple(
+                _Spender(block_hash, one.txid, one.spends() & outpoints, one.scripts())
+                for one in block.tx
+                if one.spends() & outpoints
+            )
+        return _Searched(block_hash, height, earlier)
 
     def _remember(self, outpoints: frozenset[Outpoint], searched: _Searched) -> None:
         if len(self._searched) >= MOST_REMEMBERED:

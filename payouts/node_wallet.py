@@ -29,6 +29,7 @@ from payouts.wallet import (
     Balances,
     FeePolicy,
     Handed,
+    KnownTransaction,
     MissingInputs,
     Rejected,
     Sends,
@@ -182,6 +183,16 @@ class NodeWallet:
 
     async def look(self, attempts: Sequence[Attempt], since_height: int | None) -> dict[str, AttemptSight]:
         return await self._chain.look(attempts, since_height)
+
+    async def transaction(self, txid: str) -> KnownTransaction:
+        entry = await self._node.try_ask("gettransaction", txid, result=answers.WalletTransaction)
+        if isinstance(entry, CallRefused):
+            raise WalletRefused(f"the wallet has no transaction {txid}", passing=False)
+        return KnownTransaction(
+            signed=await self.decode(bytes.fromhex(entry.hex)),
+            fee_sats=None if entry.fee is None else -answers.sats_of(entry.fee),
+            confirmations=entry.confirmations,
+        )
 
     async def sends_since(self, block_hash: str | None) -> Sends:
         since = () if block_hash is None else (block_hash,)

@@ -9,6 +9,8 @@ one memory pool and justify no second payment. Two facts alone settle a payment:
 
   * an attempt is `confirmations` deep in the chain: it is paid (and watched until `watched_confirmations`);
   * every attempt has an input that a foreign transaction spends, `conflict_depth` deep: it never will be.
+    Unless that transaction pays one of the payees, as the wallet's own `bumpfee` or a malleated input leaves
+    one: then they may have their money, and only a person can say so.
 
 Attempts exclude one another, since a new one must spend an input of every earlier one that could still
 confirm. So whichever of them the miners take, the payees have their money once.
@@ -107,6 +109,7 @@ class SetAside(msgspec.Struct, frozen=True):
     it is and is handed over again.
     """
 
+    conflicting_txid: str
     reason: str
 
 
@@ -134,8 +137,10 @@ def next_step(
     sights: Mapping[str, AttemptSight],
     tip_height: int,
     rules: Rules | None = None,
+    payees: frozenset[bytes] | None = None,
 ) -> Action:
-    """What to do now for one payment. `attempts` by number, `sights` by txid (a missing one is NoAnswer).
+    """What to do now for one payment. `attempts` by number, `sights` by txid (a missing one is NoAnswer);
+    `payees` are the scripts that it pays, None where they are not known.
 
     After each action that changes a state, ask again with what is then stored.
     """
@@ -154,7 +159,7 @@ def next_step(
         return Wait()
     possible = [attempt for attempt, sight in seen if not isinstance(sight, Conflicted)]
     if not possible:
-        return _all_conflicted(state, attempts, seen, rules)
+        return _all_conflicted(state, attempts, seen, rules, payees)
     return _under_way(state, possible[-1], seen, tip_height, rules)
 
 
@@ -180,6 +185,7 @@ def _all_conflicted(
     attempts: Sequence[Attempt],
     seen: Sequence[tuple[Attempt, AttemptSight]],
     rules: Rules,
+    payees: frozenset[bytes] | None,
 ) -> Action:
     conflicts = [sight for _, sight in seen if isinstance(sight, Conflicted)]
     shallowest = min(conflicts, key=lambda conflict: conflict.confirmations)
@@ -187,11 +193,19 @@ def _all_conflicted(
     if any(conflict.txid in own for conflict in conflicts):
         return Wait()  # then one of ours has confirmed, and the next look says so
     reason = f"transaction {shallowest.txid} spends the same coins, {shallowest.confirmations} deep"
-    if shallowest.confirmations >= rules.conflict_depth:
+    paying = [one for one in conflicts if payees is None or not one.scripts.isdisjoint(payees)]
+    if not paying and shallowest.confirmations >= rules.conflict_depth:
         return PlanAnew(shallowest.txid, reason)
     if state is _P.SET_ASIDE:
         return Wait()
-    return SetAside(f"{reason}; the payees are owed again when it is {rules.conflict_depth} deep")
+    if paying:
+        return SetAside(
+            paying[0].txid,
+            f"transaction {paying[0].txid} spends the same coins and pays a payee of it: "
+            "`engineroom payouts adopt` takes it for the payment",
+        )
+    depth = rules.conflict_depth
+    return SetAside(shallowest.txid, f"{reason}; the payees are owed again when it is {depth} deep")
 
 
 def _under_way(

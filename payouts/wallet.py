@@ -72,6 +72,15 @@ class SignedTransaction(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[Output, ...]
 
 
+class KnownTransaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction of the wallet's. `fee_sats` is None where not all inputs are its own, `confirmations` is
+    negative for one that the chain excludes."""
+
+    signed: SignedTransaction
+    fee_sats: int | None
+    confirmations: int
+
+
 class WalletSend(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction in which the wallet paid others; `sats` without the fee. Negative confirmations: one
     that excludes it is in the chain."""
@@ -169,6 +178,9 @@ class Wallet(Protocol):
         """What the chain shows of one payment's attempts, by txid. `since_height`: the tip when the first
         was broadcast or signed, None where that is not known (blocks since their coins' are read then, where
         a coin has been spent). Never raises WalletError: attempts are NoAnswer then."""
+
+    async def transaction(self, txid: str) -> KnownTransaction:
+        """A transaction that touches the wallet; WalletRefused for one that it does not know."""
 
     async def sends_since(self, block_hash: str | None) -> Sends:
         """What the wallet paid to others in blocks after this one or not in a block yet; everything for None

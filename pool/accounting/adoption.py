@@ -7,12 +7,13 @@ for a person to say.
 
 import re
 
-from payouts.wallet import Wallet, WalletSend
+from payouts.wallet import KnownTransaction, Wallet, WalletRefused, WalletSend
 from pool.accounting.changes import Changes
 from pool.accounting.checked import checked_amount, checked_payee_account, checked_reason
 from pool.accounting.control import Refused
 from pool.accounting.journal_entries import Adopted, Body, PlannedPayee
 from pool.accounting.matching import Matching
+from pool.accounting.replacement import replacement
 from pool.accounting.requests import AdoptRequest, AdoptResult
 from pool.accounting.unmatched import Unmatched
 from pool.storage.database import Database, Reader
@@ -102,21 +103,30 @@ class Adoption:
     # ------------------------------------------------------------------ a wallet's send
 
     async def _adopt_send(self, txid: str, request: AdoptRequest, now_us: int) -> str:
-        send = None if self._wallet is None else await self._send(txid)
+        send, known = None, None
+        if self._wallet is not None:
+            send, known = await self._send(self._wallet, txid)
 
         async def choose(reader: Reader) -> Body | None:
             await _refuse_known(reader, txid)
+            reason = checked_reason(request.reason)
+            if self._wallet is not None and known is not None:
+                taken = await replacement(reader, self._wallet, known, reason)
+                if taken is not None:
+                    return taken
             payees = await self._payees(reader, txid, send, request)
-            return Adopted(entry=None, txid=txid, payees=payees, reason=checked_reason(request.reason))
+            return Adopted(entry=None, txid=txid, payees=payees, reason=reason)
 
         await self._changes.decide(choose, now_us)
         return f"transaction {txid}"
 
-    async def _send(self, txid: str) -> WalletSend:
-        assert self._wallet is not None  # noqa: S101  (asked for by the caller)
-        for send in (await self._wallet.sends_since(None)).sends:
+    async def _send(self, wallet: Wallet, txid: str) -> tuple[WalletSend, KnownTransaction]:
+        for send in (await wallet.sends_since(None)).sends:
             if send.txid == txid and send.confirmations >= 0:
-                return send
+                try:
+                    return send, await wallet.transaction(txid)
+                except WalletRefused as error:
+                    raise Refused(str(error)) from None
         raise Refused(f"the wallet has sent no transaction {txid} that stands")
 
     async def _payees(
@@ -143,6 +153,9 @@ async def _refuse_known(reader: Reader, txid: str) -> None:
     own = await reader.row("SELECT payment_id FROM attempt WHERE txid = ?", txid)
     if own is not None:
         raise Refused(f"{txid} is an attempt of payment {own[0]}: it is accounted for")
+    replaced = await reader.row("SELECT id FROM payment WHERE replaced_by = ?", txid)
+    if replaced is not None:
+        raise Refused(f"{txid} has been adopted before, for payment {replaced[0]}")
     if await reader.row("SELECT 1 FROM ledger WHERE entry_key = ? LIMIT 1", f"adopted:{txid}") is not None:
         raise Refused(f"{txid} has been adopted before")
 

@@ -18,11 +18,12 @@ from payouts.transaction import DUST_RATE_FACTOR
 from payouts.wallet import FeePolicy, Wallet
 from pool.accounting import payment_changes, policy_changes, solvency
 from pool.accounting.changes import Changes
+from pool.accounting.culprits import Culprits
 from pool.accounting.journal_entries import Body, HoldPlaced, PaymentPlanned, PlannedPayee
 from pool.accounting.open_payments import OpenPayments
 from pool.accounting.payment_watch import PaymentWatch
 from pool.accounting.policy_changes import EVERYTHING
-from pool.accounting.signer import PayerRules, Signer
+from pool.accounting.signer import CannotBeMade, PayerRules, Signer
 from pool.storage.database import Database, Reader
 
 DAY_US = 86_400 * 1_000_000
@@ -62,6 +63,7 @@ class Payer:
         self._open = OpenPayments(database)
         self._signer = Signer(changes, wallet, self._open, rules)
         self._watch = PaymentWatch(changes, wallet, self._open, self._signer, rules.rules)
+        self._culprits = Culprits(self._signer)
         self.is_in_doubt = False  # a mature block is off the best chain just now: nothing new is paid
 
     async def lock_inputs(self) -> None:
@@ -103,7 +105,13 @@ class Payer:
         planned = await self._open.find(payment_id)
         if planned is None:
             raise LookupError(f"payment {payment_id} was planned and is not there")
-        return Outcome(payment_id, await self._signer.sign(planned, made, now_us), left_out)
+        try:
+            return Outcome(payment_id, await self._signer.sign(planned, made, now_us), left_out)
+        except CannotBeMade as error:
+            await self._watch.abandon(planned, None, str(error), now_us)
+            if await self._culprits.find(made.items, policy, now_us):
+                return await self._pay(now_us)  # there are fewer of them each time
+            return Outcome(None, str(error), left_out)
 
     async def _obstacle(self, now_us: int) -> str | None:
         """Why nothing new may be paid now."""
@@ -171,6 +179,7 @@ class Payer:
                 script=scripts.get(one.address),
                 sats=one.sats,
                 minimum_sats=one.minimum_sats,
+                obstacle=self._culprits.reason(one.account, one.address, now_us),
             )
             for one in due
         ]

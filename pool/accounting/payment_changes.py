@@ -6,7 +6,8 @@ difference between that and what stands. There and back, and there again, ends r
     planned … broadcast, set_aside    taken from the payees, on its way (@paying)
     confirmed                         on to the payees (@paid) and to miners (@network); the pool bears
                                       what the payees' shares of the fee do not cover
-    abandoned                         nothing: the payees are owed again
+    abandoned                         nothing: the payees are owed again, but for what a foreign
+                                      transaction has paid them that a person took for it
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,7 @@ from pool.accounting.journal_entries import (
     PaymentConfirmed,
     PaymentPlanned,
     PaymentReopened,
+    PaymentReplaced,
     PaymentSetAside,
     PaymentSigned,
 )
@@ -220,11 +222,31 @@ async def _set_aside(writer: Writer, names: Names, entry: Entry) -> None:
     await _go_to(writer, names, body.payment_id, PaymentState.SET_ASIDE, body.reason, entry)
 
 
+async def _replaced(writer: Writer, names: Names, entry: Entry) -> None:
+    body = entry.body
+    assert isinstance(body, PaymentReplaced)  # noqa: S101
+    await writer.execute("UPDATE attempt SET state = 'conflicted' WHERE payment_id = ?", body.payment_id)
+    await writer.execute(
+        "UPDATE payment SET state = ?, reason = ?, replaced_by = ?, changed_us = ? WHERE id = ?",
+        *(str(PaymentState.ABANDONED), f"{body.txid} was taken for it: {body.reason}", body.txid),
+        *(entry.at_us, body.payment_id),
+    )
+    system = await names.system(writer, entry.at_us)
+    wanted: dict[int, int] = {}
+    for payee in body.payees:
+        account = await names.account(writer, payee.account, entry.at_us)
+        wanted[account] = wanted.get(account, 0) - payee.sats
+    wanted[system[PAID]] = sum(payee.sats for payee in body.payees) + body.excess_sats
+    wanted[system[NETWORK]] = body.fee_sats
+    wanted[system[OPERATOR]] = -body.excess_sats - body.fee_sats
+    await _post_difference(writer, names, body.payment_id, entry, wanted)
+
+
 async def _go_to(
     writer: Writer, names: Names, payment_id: int, state: PaymentState, reason: str | None, entry: Entry
 ) -> None:
     await writer.execute(
-        "UPDATE payment SET state = ?, reason = ?, changed_us = ? WHERE id = ?",
+        "UPDATE payment SET state = ?, reason = ?, replaced_by = NULL, changed_us = ? WHERE id = ?",
         *(str(state), reason, entry.at_us, payment_id),
     )
     await _post_difference(writer, names, payment_id, entry)
@@ -233,12 +255,15 @@ async def _go_to(
 # ---------------------------------------------------------------------- the ledger's part
 
 
-async def _post_difference(writer: Writer, names: Names, payment_id: int, entry: Entry) -> None:
+async def _post_difference(
+    writer: Writer, names: Names, payment_id: int, entry: Entry, wanted: dict[int, int] | None = None
+) -> None:
+    """`wanted` None: as the state has it."""
     payment = await find(writer, payment_id)
     if payment is None:
         raise LookupError(f"journal entry {entry.number} is about payment {payment_id}, which is not there")
-    system = await names.system(writer, entry.at_us)
-    wanted = _wanted(payment, system)
+    if wanted is None:
+        wanted = _wanted(payment, await names.system(writer, entry.at_us))
     stands = await writer.rows(
         "SELECT account_id, SUM(sats) FROM ledger WHERE payment_id = ? GROUP BY account_id", payment_id
     )
@@ -279,4 +304,5 @@ APPLIERS: dict[type, Callable[[Writer, Names, Entry], Awaitable[None]]] = {
     PaymentReopened: _reopened,
     PaymentAbandoned: _abandoned,
     PaymentSetAside: _set_aside,
+    PaymentReplaced: _replaced,
 }

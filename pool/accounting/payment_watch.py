@@ -7,7 +7,7 @@ crash the same bytes are sent again. A hold stops signing and sending, never see
 import logging
 from collections.abc import Mapping
 
-from payouts.attempt import AttemptSight, Confirmed
+from payouts.attempt import AttemptSight, Confirmed, Conflicted
 from payouts.payment import (
     Action,
     Broadcast,
@@ -87,7 +87,8 @@ class PaymentWatch:
                 return
             tip_height = await self._wallet.tip_height()
             sights = await self._sights(payment, tip_height)
-            action = next_step(payment.state, payment.attempts, sights, tip_height, self._rules)
+            payees = await self._payees(payment, sights)
+            action = next_step(payment.state, payment.attempts, sights, tip_height, self._rules, payees)
             if isinstance(action, Sign) and not may_sign:
                 return
             if await self._is_stopped(payment, action, sights):
@@ -103,6 +104,14 @@ class PaymentWatch:
             default=max(0, tip_height - self._rules.watched_confirmations),
         )
         return await self._wallet.look(payment.attempts, since)
+
+    async def _payees(self, payment: Payment, sights: Mapping[str, AttemptSight]) -> frozenset[bytes] | None:
+        """The scripts that it pays, where that matters; None where the node does not know all of them."""
+        if not any(isinstance(sight, Conflicted) for sight in sights.values()):
+            return None
+        scripts = await self._wallet.scripts([item.address for item in payment.items])
+        found = [script for script in scripts.values() if script is not None]
+        return frozenset(found) if len(found) == len(scripts) else None
 
     async def _is_stopped(self, payment: Payment, action: Action, sights: Mapping[str, AttemptSight]) -> bool:
         """Whether it is held, and would be signed or sent. What is in the chain is only written down."""
@@ -136,12 +145,12 @@ class PaymentWatch:
                 body = PaymentReopened(payment_id=payment.id, to_state="broadcast", reason=reason)
                 await change(self._changes, payment, body, now_us)
                 log.warning("payment %d is under way again: %s", payment.id, reason)
-            case SetAside(reason):
-                aside = PaymentSetAside(payment_id=payment.id, reason=reason)
+            case SetAside(txid, reason):
+                aside = PaymentSetAside(payment_id=payment.id, conflicting_txid=txid, reason=reason)
                 await change(self._changes, payment, aside, now_us)
                 log.error("payment %d is set aside: %s", payment.id, reason)
             case PlanAnew(txid, reason):
-                await self._abandon(payment, txid, reason, now_us)
+                await self.abandon(payment, txid, reason, now_us)
             case Done():
                 self._open.close(payment.id)
                 return False
@@ -154,7 +163,7 @@ class PaymentWatch:
             return await self._signer.sign_planned(payment, now_us) is None
         except CannotBeMade as error:
             # Nothing was ever signed for it: the payees are owed again, and those who can be paid are.
-            await self._abandon(payment, None, f"it can no longer be made as it was planned: {error}", now_us)
+            await self.abandon(payment, None, f"it cannot be made as it was planned: {error}", now_us)
             return False
 
     async def _broadcast(self, payment: Payment, number: int, tip_height: int, now_us: int) -> None:
@@ -203,7 +212,8 @@ class PaymentWatch:
         await change(self._changes, payment, body, now_us)
         log.info("payment %d is confirmed by %s", payment.id, attempt.txid)
 
-    async def _abandon(self, payment: Payment, txid: str | None, reason: str, now_us: int) -> None:
+    async def abandon(self, payment: Payment, txid: str | None, reason: str, now_us: int) -> None:
+        """Give it up: its payees are owed again. `txid` is the transaction that excludes it."""
         body = PaymentAbandoned(payment_id=payment.id, conflicting_txid=txid, reason=reason)
         await change(self._changes, payment, body, now_us)
         log.error("payment %d is given up, its payees are owed again: %s", payment.id, reason)

@@ -67,7 +67,10 @@ class Signer:
             return Refusal(error.reason, passing=True)
 
     async def sign(self, planned: Payment, made: Composition, now_us: int) -> str | None:
-        """Sign and store an attempt; one line where it could not be signed, and nothing has happened."""
+        """Sign and store an attempt; one line where it could not be signed, and nothing has happened.
+
+        Raises CannotBeMade where waiting will not help, and nothing has happened either.
+        """
         reason = await self._sign(planned, made, now_us)
         self._remember(planned.id, reason)
         return reason
@@ -80,14 +83,38 @@ class Signer:
             self.reasons[payment_id] = reason
             log.error("payment %d is not signed: %s", payment_id, reason)
 
-    async def _sign(self, seen: Payment, made: Composition, now_us: int) -> str | None:
+    async def try_out(self, items: Sequence[Item], policy: FeePolicy) -> str | None:
+        """Why a payment of these could not be made; None where it could. Nothing is stored or sent."""
+        made = await self.compose(items, policy)
+        if isinstance(made, Refusal):
+            return made.reason
+        try:
+            await self._signed(made)
+        except WalletRefused as error:
+            return error.reason
+        except CannotBeMade as error:
+            return str(error)
+        return None
+
+    async def _signed(self, made: Composition) -> SignedTransaction:
+        """Signed, and the node would take it. Raises WalletRefused and CannotBeMade."""
         try:
             signed = await self._wallet.sign(made.inputs, made.outputs)
         except WalletRefused as error:
-            return error.reason
+            if error.passing:
+                raise
+            raise CannotBeMade(error.reason) from error
         refusal = await self._wallet.check(signed.raw)
         if refusal is not None:
-            return f"the node would not take it: {refusal.reason}"
+            # Fees and memory pools change, and coins are chosen anew for another payment.
+            raise CannotBeMade(f"the node would not take it: {refusal.reason}")
+        return signed
+
+    async def _sign(self, seen: Payment, made: Composition, now_us: int) -> str | None:
+        try:
+            signed = await self._signed(made)
+        except WalletRefused as error:
+            return error.reason
         try:
             await self._store(seen, made, signed, now_us)
         except ChangedMeanwhile as error:
@@ -168,7 +195,12 @@ class Signer:
             terms,
             policy.incremental,
         )
-        return made.reason if isinstance(made, Refusal) else await self._sign(paid, made, now_us)
+        if isinstance(made, Refusal):
+            return made.reason
+        try:
+            return await self._sign(paid, made, now_us)
+        except CannotBeMade as error:
+            return str(error)
 
     async def _coins(self) -> list[Coin]:
         """Deep enough, and in no other open payment, whether or not the node remembers its locks."""

@@ -18,6 +18,7 @@ from pool.accounting.journal_entries import (
     PaymentConfirmed,
     PaymentPlanned,
     PaymentReopened,
+    PaymentReplaced,
     PaymentSetAside,
     PaymentSigned,
 )
@@ -31,6 +32,7 @@ _PaymentBody = (
     | PaymentReopened
     | PaymentAbandoned
     | PaymentSetAside
+    | PaymentReplaced
 )
 
 
@@ -111,8 +113,11 @@ class _Comparison:
             self._highest = max(self._highest, entry.body.payment_id)
             if not self._is_known(entry.body):
                 self._payments.append((entry.body.payment_id, entry))
-        if isinstance(entry.body, PaymentSigned):
+        if isinstance(entry.body, PaymentSigned | PaymentReplaced):
             self._explained.add(entry.body.txid)
+        if isinstance(entry.body, PaymentSetAside) and entry.body.conflicting_txid is not None:
+            # Whomever it paid: what they are owed by that payment is set apart until a person has looked.
+            self._explained.add(entry.body.conflicting_txid)
         if isinstance(entry.body, Adopted):
             self._adopted.add(entry.body.entry)
             self._explained |= {entry.body.txid} if entry.body.txid else set()

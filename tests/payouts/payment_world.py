@@ -51,6 +51,7 @@ class World:
         self.mempool: dict[str, frozenset[Outpoint]] = {}
         self.payments = [Payment(debt=1)]
         self.strangers = 0
+        self.by_hand: dict[str, int] = {}  # transactions that pay the payees of an attempt → the debt
         self.rate = 1000
 
     # The chain, which knows nothing of payments.
@@ -77,7 +78,8 @@ class World:
         txid, height = min(taken, key=lambda one: one[1])
         if txid == attempt.txid:
             return Confirmed(tip - height + 1, "bb" * 32, height)
-        return Conflicted(txid, tip - height + 1)
+        pays = any(one in self.by_hand for one, _ in taken)
+        return Conflicted(txid, tip - height + 1, frozenset(SCRIPTS if pays else ()))
 
     def _mine(self, transactions: dict[str, frozenset[Outpoint]]) -> None:
         self.blocks.append(transactions)
@@ -103,6 +105,28 @@ class World:
             txid = f"stranger {self.strangers}"
         if not spends & self._spent().keys():
             self._mine({txid: spends})
+
+    def bump_by_hand(self, pick: int) -> None:
+        """A transaction that is not ours pays an attempt's payees from its coins, as `bumpfee` makes one."""
+        attempt = self._picked(pick)
+        if attempt is None or attempt.outpoints() & self._spent().keys():
+            return
+        debt = next(one.debt for one in self.payments if attempt in one.attempts)
+        txid = f"by hand {len(self.by_hand)}"
+        self.by_hand[txid] = debt
+        self._mine({txid: attempt.outpoints()})
+
+    def adopt(self) -> None:
+        """A person takes such a transaction for the payment that it excludes, once it is 100 deep."""
+        for payment in self.payments:
+            sights = [self._sight(attempt) for attempt in payment.attempts]
+            deep = [one for one in sights if isinstance(one, Conflicted) and one.confirmations >= 100]
+            pays = any(not one.scripts.isdisjoint(SCRIPTS) for one in deep)
+            if payment.state is PaymentState.SET_ASIDE and pays and len(deep) == len(sights):
+                payment.go(PaymentState.ABANDONED)
+                payment.is_done = True
+                self.payments.append(Payment(debt=payment.debt + 1))
+                return
 
     def reorganise(self, depth: int, keep: bool, pick: int | None) -> None:
         """The new branch may begin with an attempt, old or new; the old one's transactions may be lost."""
@@ -141,7 +165,9 @@ class World:
 
     def _step(self, payment: Payment) -> None:
         sights = {attempt.txid: self._sight(attempt) for attempt in payment.attempts}
-        step = next_step(payment.state, payment.attempts, sights, len(self.blocks) - 1)
+        step = next_step(
+            payment.state, payment.attempts, sights, len(self.blocks) - 1, payees=frozenset(SCRIPTS)
+        )
         match step:
             case Sign():
                 self._sign(payment)
@@ -227,7 +253,7 @@ class World:
 
     def _paid_debts(self) -> list[int]:
         """The debt of each payment that is in the chain, in no order."""
-        debts = {a.txid: payment.debt for payment in self.payments for a in payment.attempts}
+        debts = {a.txid: payment.debt for payment in self.payments for a in payment.attempts} | self.by_hand
         return [debts[txid] for block in self.blocks for txid in block if txid in debts]
 
     def check(self) -> None:
@@ -245,6 +271,7 @@ class World:
         for _ in range(12):
             for _ in range(3):
                 self.pay(2)
+                self.adopt()
             self.mine_what_waits()
             self.bury(20)
         self.check()

@@ -33,6 +33,7 @@ from payouts.transaction import Outpoint, Spent
 PLANNED, SIGNED, BROADCAST = PaymentState.PLANNED, PaymentState.SIGNED, PaymentState.BROADCAST
 CONFIRMED, SET_ASIDE, ABANDONED = PaymentState.CONFIRMED, PaymentState.SET_ASIDE, PaymentState.ABANDONED
 FIRST, SECOND, STRANGER, BLOCK = "11" * 32, "22" * 32, "99" * 32, "bb" * 32
+PAYEES = frozenset({b"a payee's script"})
 HERE, AWAY = Unconfirmed(in_mempool=True), Unconfirmed(in_mempool=False)
 
 
@@ -56,7 +57,7 @@ def deep(confirmations: int) -> Confirmed:
 def alone(
     state: PaymentState, sight: AttemptSight, tip: int = 101, *, sent: int | None = 100, counted: bool = False
 ) -> Action:
-    return next_step(state, [attempt(1, sent, counted=counted)], {FIRST: sight}, tip)
+    return next_step(state, [attempt(1, sent, counted=counted)], {FIRST: sight}, tip, payees=PAYEES)
 
 
 def test_a_planned_payment_is_signed_and_what_was_set_aside_before_waits() -> None:
@@ -143,9 +144,27 @@ def test_only_a_conflict_a_hundred_deep_with_every_attempt_lets_the_payees_be_pl
     assert anew.conflicting_txid == STRANGER
     attempts = [attempt(1), attempt(2)]
     shallow: dict[str, AttemptSight] = {FIRST: Conflicted(STRANGER, 500), SECOND: Conflicted(STRANGER, 99)}
-    assert next_step(SET_ASIDE, attempts, shallow, 700) == Wait()
+    assert next_step(SET_ASIDE, attempts, shallow, 700, payees=PAYEES) == Wait()
     possible: dict[str, AttemptSight] = {FIRST: Conflicted(STRANGER, 500), SECOND: AWAY}
-    assert not isinstance(next_step(BROADCAST, attempts, possible, 700), PlanAnew)
+    assert not isinstance(next_step(BROADCAST, attempts, possible, 700, payees=PAYEES), PlanAnew)
+
+
+def test_a_conflict_that_may_have_paid_the_payees_waits_for_a_person_however_deep_it_is() -> None:
+    bumped = Conflicted(STRANGER, 500, PAYEES | {b"change"})
+    aside = alone(BROADCAST, bumped)
+    assert isinstance(aside, SetAside)
+    assert aside.conflicting_txid == STRANGER
+    assert "adopt" in aside.reason
+    assert alone(SET_ASIDE, bumped) == Wait()
+    attempts = [attempt(1), attempt(2)]
+    one_of_two: dict[str, AttemptSight] = {FIRST: Conflicted(BLOCK, 700), SECOND: bumped}
+    assert next_step(SET_ASIDE, attempts, one_of_two, 900, payees=PAYEES) == Wait()
+
+
+def test_payees_that_the_node_does_not_know_may_have_been_paid() -> None:
+    sights: dict[str, AttemptSight] = {FIRST: Conflicted(STRANGER, 500)}
+    assert isinstance(next_step(BROADCAST, [attempt(1)], sights, 700, payees=None), SetAside)
+    assert next_step(SET_ASIDE, [attempt(1)], sights, 700, payees=None) == Wait()
 
 
 def test_a_conflict_among_our_own_attempts_is_no_reason_to_plan_anew() -> None:

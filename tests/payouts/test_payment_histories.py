@@ -37,6 +37,14 @@ class Histories(RuleBasedStateMachine):
     def take_another(self, pick: int, stranger: bool) -> None:
         self.world.take_another(pick, stranger)
 
+    @rule(pick=picks)
+    def bump_by_hand(self, pick: int) -> None:
+        self.world.bump_by_hand(pick)
+
+    @rule()
+    def adopt(self) -> None:
+        self.world.adopt()
+
     @rule(depth=st.sampled_from(DEPTHS), keep=st.booleans(), pick=st.none() | picks)
     def reorganise(self, depth: int, keep: bool, pick: int | None) -> None:
         self.world.reorganise(depth, keep, pick)
@@ -71,7 +79,7 @@ def test_long_histories_in_which_all_that_can_go_wrong_does_so_often(seed: int) 
     world = World()
     for _ in range(150):
         pick = dice.randrange(20)
-        match dice.choices(range(7), weights=(3, 4, 2, 2, 1, 2, 6))[0]:
+        match dice.choices(range(9), weights=(3, 4, 2, 2, 1, 2, 1, 1, 6))[0]:
             case 0:
                 world.mine_what_waits()
             case 1:
@@ -84,6 +92,10 @@ def test_long_histories_in_which_all_that_can_go_wrong_does_so_often(seed: int) 
                 world.evict()
             case 5:
                 world.send_old(pick)
+            case 6:
+                world.bump_by_hand(pick)
+            case 7:
+                world.adopt()
             case _:
                 world.pay(dice.randint(1, 3))
         world.check()

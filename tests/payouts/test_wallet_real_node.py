@@ -181,17 +181,23 @@ async def test_payees_are_planned_anew_only_when_a_foreign_spender_of_the_coins_
         assert await wallet.look([attempt], start) == {attempt.txid: Unconfirmed(in_mempool=False)}
         (block_hash,) = await node.mine(1, elsewhere)
         seen = await wallet.look([attempt], start)
-        assert seen == {attempt.txid: Conflicted(foreign_txid, 1)}
+        foreign = await wallet.transaction(foreign_txid)
+        assert (foreign.confirmations, foreign.fee_sats) == (1, 141 * 20), "vB at the fallback rate"
+        paid = frozenset(one.script for one in foreign.signed.outputs)
+        assert len(paid) == 2, "the address and change"
+        assert seen == {attempt.txid: Conflicted(foreign_txid, 1, paid)}
         assert await wallet_of(node).look([attempt], None) == seen
         assert isinstance(next_step(PaymentState.SIGNED, [attempt], seen, start + 1), SetAside)
 
         await node.mine(98, elsewhere)
         seen = await wallet.look([attempt], start)
-        assert seen == {attempt.txid: Conflicted(foreign_txid, 99)}
+        assert seen == {attempt.txid: Conflicted(foreign_txid, 99, paid)}
         assert next_step(PaymentState.SET_ASIDE, [attempt], seen, start + 99) == Wait()
         await node.mine(1, elsewhere)
         seen = await wallet.look([attempt], start)
-        step = next_step(PaymentState.SET_ASIDE, [attempt], seen, start + 100)
+        own = next_step(PaymentState.SET_ASIDE, [attempt], seen, start + 100, payees=paid)
+        assert own == Wait(), "had it paid a payee"
+        step = next_step(PaymentState.SET_ASIDE, [attempt], seen, start + 100, payees=frozenset())
         assert isinstance(step, PlanAnew)
         assert step.conflicting_txid == foreign_txid
 

@@ -25,6 +25,7 @@ from payouts.wallet import (
     Balances,
     FeePolicy,
     Handed,
+    KnownTransaction,
     MissingInputs,
     Rejected,
     Sends,
@@ -72,12 +73,14 @@ class ScriptedWallet:
         self.minimum = 1000
         self.unpayable: set[str] = set()
         self.rejection: str | None = None
+        self.refused: set[str] = set()  # addresses: a transaction that pays one of them is refused for good
         self.is_locked = False
         self.is_gone = False
         self.has_keys = True
         self.signed: list[Transaction] = []
         self.handed: list[str] = []
-        self.sends: tuple[WalletSend, ...] = ()
+        self.sends: tuple[WalletSend, ...] = ()  # by others that know the wallet, whatever the chain holds
+        self.by_hand: list[Transaction] = []
         self.calls: list[str] = []
         self.meanwhile: dict[str, Awaitable[None]] = {}  # happens elsewhere before the call is answered
         self._numbers = count(1)
@@ -104,9 +107,22 @@ class ScriptedWallet:
         """A stranger's transaction spends it, in a block of its own."""
         self.take(Transaction(((outpoint.txid, outpoint.output),), ((f"thief {next(self._numbers)}", 1),)))
 
+    def bump_by_hand(self, attempt: Attempt, more_fee_sats: int) -> str:
+        """As the node's own `bumpfee`: the same coins, the same outputs, but the last is less. Its txid."""
+        sent = msgspec.json.decode(attempt.raw, type=Transaction)
+        address, sats = sent.outputs[-1]
+        bumped = Transaction(sent.inputs, (*sent.outputs[:-1], (address, sats - more_fee_sats)))
+        self.take(bumped)
+        self.by_hand.append(bumped)
+        return bumped.txid
+
     def is_spent(self, outpoint: Outpoint) -> bool:
         """In the chain."""
         return any((outpoint.txid, outpoint.output) in one.inputs for block in self.chain for one in block)
+
+    def is_lost(self, outpoint: Outpoint) -> bool:
+        """What made it has left the chain."""
+        return self._height(outpoint.txid) is None
 
     def excludes(self, transaction: Transaction) -> bool:
         """Whether the chain has spent an input of it already, or does not know one."""
@@ -243,6 +259,9 @@ class ScriptedWallet:
 
     async def check(self, raw: bytes) -> Rejected | None:
         await self._ask("check")
+        shown = msgspec.json.decode(raw, type=Transaction)
+        if any(address in self.refused for address, _ in shown.outputs):
+            return Rejected("scriptpubkey")
         return None if self.rejection is None else Rejected(self.rejection)
 
     async def broadcast(self, attempt: Attempt) -> Handed:
@@ -282,11 +301,44 @@ class ScriptedWallet:
         assert height is not None
         if spent_by == sent.txid:
             return Confirmed(tip - height + 1, f"{height:064x}", height)
-        return Conflicted(spent_by, tip - height + 1)
+        scripts = {
+            script_of(address)
+            for block in self.chain
+            for one in block
+            if set(one.inputs) & set(sent.inputs)
+            for address, _ in one.outputs
+        }
+        return Conflicted(spent_by, tip - height + 1, frozenset(scripts))
+
+    async def transaction(self, txid: str) -> KnownTransaction:
+        await self._ask("transaction")
+        for height, block in enumerate(self.chain):
+            for one in block:
+                if one.txid == txid:
+                    signed = _signed(one)
+                    fee_sats = self._spends_sats(one) - sum(sats for _, sats in one.outputs)
+                    confirmations = len(self.chain) - height
+                    return KnownTransaction(signed=signed, fee_sats=fee_sats, confirmations=confirmations)
+        raise WalletRefused(f"the wallet has no transaction {txid}", passing=False)
+
+    def _spends_sats(self, transaction: Transaction) -> int:
+        made = {one.txid: one for block in self.chain for one in block}
+        return sum(made[txid].outputs[position][1] for txid, position in transaction.inputs)
 
     async def sends_since(self, block_hash: str | None) -> Sends:
         await self._ask("sends_since")
-        return Sends(self.sends, "")
+        return Sends((*self.sends, *(self._send(one) for one in self.by_hand)), "")
+
+    def _send(self, transaction: Transaction) -> WalletSend:
+        """As the node tells it: nothing is forgotten, and what the chain excludes has less than 0."""
+        height = self._height(transaction.txid)
+        others = [(one, sats) for one, sats in transaction.outputs if one not in self.own]
+        return WalletSend(
+            txid=transaction.txid,
+            sats=sum(sats for _, sats in others),
+            confirmations=-1 if height is None else len(self.chain) - height,
+            addresses=tuple(one for one, _ in others),
+        )
 
 
 def _signed(made: Transaction) -> SignedTransaction:

@@ -8,7 +8,15 @@ import msgspec
 import pytest
 
 from payouts.batch import Batch, Item, LeftOut
-from payouts.wallet import Sends, WalletSend, WalletUnavailable
+from payouts.transaction import Outpoint
+from payouts.wallet import (
+    KnownTransaction,
+    Sends,
+    SignedTransaction,
+    WalletRefused,
+    WalletSend,
+    WalletUnavailable,
+)
 from pool.accounting import journal_entries
 from pool.accounting.control import LONGEST_LINE_BYTES, ControlSocket, NobodyThere, Refused, ask
 from pool.accounting.matching import RESTORED, Matching
@@ -47,6 +55,14 @@ class SendingWallet:
 
     async def sends_since(self, block_hash: str | None) -> Sends:
         return Sends(self.sends, "")
+
+    async def transaction(self, txid: str) -> KnownTransaction:
+        for send in self.sends:
+            if send.txid == txid:  # with coins that no payment here knows
+                coin = Outpoint(f"{1:064x}", 0)
+                signed = SignedTransaction(txid=txid, raw=b"", weight=400, inputs=(coin,), outputs=())
+                return KnownTransaction(signed=signed, fee_sats=100, confirmations=send.confirmations)
+        raise WalletRefused(f"the wallet has no transaction {txid}", passing=False)
 
 
 def sent(sats: int, *addresses: str, txid: str = TXID, confirmations: int = 1) -> WalletSend:

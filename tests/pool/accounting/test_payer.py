@@ -8,7 +8,11 @@ import pytest
 from payouts.payment import PaymentState, Rules
 from payouts.wallet import WalletUnavailable
 from pool.accounting import blocks, journal_entries, ledger
+from pool.accounting.adoption import Adoption
+from pool.accounting.control import Refused
 from pool.accounting.ledger import NETWORK, OPERATOR, PAID, PAYING
+from pool.accounting.requests import AdoptRequest
+from stratum.work.coin import network
 from tests.pool.accounting.building import ALICE, BOB, CAROL, DAVE, HOUR_US
 from tests.pool.accounting.paying import PayingPool, paying_in
 
@@ -18,6 +22,7 @@ ONE_PAYEE_FEE_SATS = 141
 # The weight of that, 562, and room for longer counts and a longer signature (payouts/bump.py: 16 + 4):
 # 582 units are 146 virtual bytes, at 5 sats each.
 BUMPED_FEE_SATS = 730
+REFUSED = "the node would not take it: scriptpubkey"
 
 
 @pytest.fixture
@@ -336,9 +341,49 @@ async def test_a_transaction_that_the_node_would_not_take_is_not_stored(pool: Pa
     outcome = await pool.pay()
     assert outcome.reason == "the node would not take it: min relay fee not met"
     assert (await pool.payment(1)).attempts == ()
+    assert await pool.state(1) is PaymentState.ABANDONED
+    assert await pool.owed(ALICE) == 500_000
     pool.wallet.rejection = None
+    assert await pool.send() == 2
+    assert await pool.faults() == []
+
+
+async def test_an_output_that_the_node_refuses_is_found_and_the_others_are_paid(pool: PayingPool) -> None:
+    for account in (BOB, CAROL):
+        await pool.made.earn(account, 300_000)
+    pool.wallet.fund(1_000_000)
+    pool.wallet.refused.add(BOB)
+    outcome = await pool.pay()
+    assert outcome.payment_id == 2, "the first one was refused as a whole"
+    assert outcome.left_out == ((BOB, 300_000, f"the node refuses a payment to {BOB}: {REFUSED}"),)
+    assert await pool.state(1) is PaymentState.ABANDONED
     await pool.watch()
-    assert await pool.state(1) is PaymentState.BROADCAST
+    pool.wallet.mine(6)
+    assert set(pool.wallet.received()) == {ALICE, CAROL}
+    assert await pool.owed(BOB) == 300_000
+    assert pool.wallet.locked <= set(pool.wallet.signed[-1].inputs), "what was tried out has locked nothing"
+    assert await pool.faults() == []
+
+
+async def test_whoever_was_refused_is_tried_again_after_a_day(pool: PayingPool) -> None:
+    await pool.made.earn(BOB, 300_000)
+    pool.wallet.fund(1_000_000)
+    pool.wallet.refused.add(BOB)
+    await pool.send()
+    pool.wallet.refused.clear()
+    assert (await pool.pay()).payment_id is None
+    pool.made.now_us += 86_400 * 1_000_000
+    assert (await pool.pay()).payment_id is not None
+
+
+async def test_where_nothing_at_all_is_taken_nobody_is_blamed(pool: PayingPool) -> None:
+    await pool.made.earn(BOB, 300_000)
+    pool.wallet.rejection = "bad-txns-premature-spend-of-coinbase"
+    assert (await pool.pay()).left_out == ()
+    pool.wallet.rejection = None
+    await pool.send()
+    pool.wallet.mine(6)
+    assert set(pool.wallet.received()) == {ALICE, BOB}
 
 
 async def test_a_payment_that_a_crash_left_planned_is_signed_after_the_restart(pool: PayingPool) -> None:
@@ -639,6 +684,56 @@ async def test_a_payment_whose_coins_are_spent_elsewhere_waits_until_that_is_100
     # the same single input, two outputs
     assert pool.wallet.received()[ALICE] == 500_000 - ONE_PAYEE_FEE_SATS
     assert await pool.faults() == []
+
+
+async def adopt(pool: PayingPool, txid: str) -> None:
+    made = pool.made
+    adoption = Adoption(made.database, made.changes, network("bitcoin", "regtest"), pool.wallet, None)
+    await adoption.adopt(AdoptRequest(what=txid, reason="bumped in the node's wallet"), made.now_us)
+
+
+async def test_a_payment_that_was_bumped_in_the_wallet_itself_is_not_made_again_and_can_be_adopted(
+    pool: PayingPool,
+) -> None:
+    await pool.made.earn(BOB, 300_000)
+    pool.wallet.fund(1_000_000)
+    number = await pool.send()
+    (attempt,) = (await pool.payment(number)).attempts
+    by_hand = pool.wallet.bump_by_hand(attempt, 1_000)
+    await pool.watch()
+    payment = await pool.payment(number)
+    assert payment.state is PaymentState.SET_ASIDE
+    assert payment.reason is not None
+    assert by_hand in payment.reason
+    pool.wallet.mine(98)
+    with pytest.raises(Refused, match="adopt it when it has 100"):
+        await adopt(pool, by_hand)
+    pool.wallet.mine(150)
+    await pool.watch()
+    assert await pool.state(number) is PaymentState.SET_ASIDE
+    assert (await pool.owed(ALICE), await pool.owed(BOB)) == (0, 0)
+
+    await adopt(pool, by_hand)
+    # what the fee had taken of the parts is owed again, and the operator has paid the new one: 300,000
+    # and 500,000 left balances, the attempt kept its fee back from them, and 1,000 more came off the change
+    fee_sats = attempt.fee_sats
+    assert await pool.owed(ALICE) + await pool.owed(BOB) == fee_sats
+    assert await pool.owed(OPERATOR) == -fee_sats - 1_000
+    assert await pool.owed(PAID) == 800_000 - fee_sats
+    assert await pool.faults() == []
+    assert (await pool.pay()).payment_id is None
+    for _ in range(2):
+        with pytest.raises(Refused, match="adopted before, for payment 1"):
+            await adopt(pool, by_hand)
+        await pool.restart()
+
+
+async def test_a_payment_that_may_still_be_made_is_not_replaced(pool: PayingPool) -> None:
+    number = await pool.send()
+    (attempt,) = (await pool.payment(number)).attempts
+    by_hand = pool.wallet.bump_by_hand(attempt, 1_000)
+    with pytest.raises(Refused, match="payment 1, which is broadcast"):  # it has not been looked at since
+        await adopt(pool, by_hand)
 
 
 async def test_a_conflict_that_a_reorganisation_takes_away_lets_the_payment_go_on(pool: PayingPool) -> None:

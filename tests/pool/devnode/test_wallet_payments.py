@@ -163,7 +163,9 @@ async def test_an_attempt_whose_coin_was_spent_by_hand_is_excluded_by_that_trans
         assert await wallet.look([attempt], start) == {attempt.txid: Unconfirmed(in_mempool=False)}
         await node.mine(2)
         seen = await wallet.look([attempt], start)
-        assert seen == {attempt.txid: Conflicted(by_hand, 2)}
+        paid = frozenset(one.script for one in (await wallet.transaction(by_hand)).signed.outputs)
+        assert len(paid) == 2, "the address and change"
+        assert seen == {attempt.txid: Conflicted(by_hand, 2, paid)}
         assert isinstance(next_step(PaymentState.SIGNED, [attempt], seen, start + 2), SetAside)
 
 
