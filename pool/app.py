@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from config.schema import Settings
-from pool.gateway.block_files import FoundBlock
+from pool.gateway.block_files import BLOCKS, FoundBlock
 from pool.gateway.gateway import Gateway
 from pool.gateway.outcome import Outcome
 from pool.gateway.plan_file import PLAN_FILE
@@ -124,6 +124,7 @@ class Application:
         return PlanHolder(
             self._directory / PLAN_FILE,
             self._directory / WON_FILE,
+            self._directory / BLOCKS,
             own,
             plan_age_seconds=60.0 * payout.coinbase.plan_age_minutes,
             now=self._loop.time,

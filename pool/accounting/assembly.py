@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from payouts import maturity, payment
 from payouts.node_call import CallFailed, CallRefused, NodeCall
 from payouts.settlement import Fee, Terms
 from pool.accounting.agreements import Agreement, Since
+from pool.accounting.directories import PLANS
 from pool.accounting.ledger import OPERATOR
 from pool.accounting.plan_maker import PlanRules
 from pool.accounting.pricing import PriceRules
@@ -60,6 +62,7 @@ def reward_rules(settings: Settings, network: Network, past: Past) -> RewardRule
             max_days=agreed.max_days,
             slot_seconds=settings.accounting.slot_seconds,
             window_wait_us=settings.accounting.window_wait_minutes * MINUTE_US,
+            plans=Path(settings.data_directory) / PLANS,
             earlier=earlier,
         )
 
@@ -100,6 +103,12 @@ def statement_rules(settings: Settings, past: Past) -> StatementRules:
         )
 
     return past.rules(build)
+
+
+def custody_script(settings: Settings, network: Network) -> bytes | None:
+    """Where a coinbase pays what it holds for others."""
+    address = settings.payout.address
+    return None if address is None else parse_address(address, network).script
 
 
 def plan_rules(settings: Settings, network: Network, dust_sats_per_kvb: int) -> PlanRules:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from pool.accounting import blocks
-from pool.accounting.journal_entries import BlockChanged, BlockFacts, BlockSettled, OrphanJoins
+from pool.accounting.journal_entries import BlockChanged, BlockFacts, BlockLeftOpen, BlockSettled, OrphanJoins
 from pool.accounting.journal_lines import Entry
 from pool.accounting.ledger import BALANCE, IMMATURE, Row, post, standing
 from pool.accounting.ledger import Entry as LedgerEntry
@@ -77,7 +77,16 @@ async def _settled(writer: Writer, names: Names, entry: Entry) -> None:
         for one in body.credits
     ]
     key = blocks.settlement_key(body.hash)
-    await post(writer, LedgerEntry(key=key, rows=tuple(rows), at_us=entry.at_us, block_hash=body.hash))
+    await post(
+        writer,
+        LedgerEntry(
+            key=key,
+            rows=tuple(rows),
+            at_us=entry.at_us,
+            block_hash=body.hash,
+            reason=body.reason or None,
+        ),
+    )
     block = await blocks.find(writer, body.hash)
     if block is not None and block.state == blocks.MATURE:
         moves = [
@@ -88,6 +97,16 @@ async def _settled(writer: Writer, names: Names, entry: Entry) -> None:
         ]
         key = f"block:{body.hash}:{block.transition}:matured-late"
         await post(writer, LedgerEntry(key=key, rows=tuple(moves), at_us=entry.at_us, block_hash=body.hash))
+
+
+async def _left_open(writer: Writer, names: Names, entry: Entry) -> None:
+    body = entry.body
+    if not isinstance(body, BlockLeftOpen):
+        raise TypeError(f"entry {entry.number} leaves no block open")
+    await writer.execute(
+        "INSERT INTO block_left_open (hash, reason, since_us) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING",
+        *(body.hash, body.reason, entry.at_us),
+    )
 
 
 async def _joins(writer: Writer, names: Names, entry: Entry) -> None:
@@ -104,5 +123,6 @@ async def _joins(writer: Writer, names: Names, entry: Entry) -> None:
 APPLIERS: dict[type, Callable[[Writer, Names, Entry], Awaitable[None]]] = {
     BlockChanged: _changed,
     BlockSettled: _settled,
+    BlockLeftOpen: _left_open,
     OrphanJoins: _joins,
 }

@@ -20,7 +20,7 @@ from pool.accounting.chain import BestNode, sight_of
 from pool.accounting.changes import Changes
 from pool.accounting.journal_entries import BlockChanged, BlockFacts, Body
 from pool.accounting.names import Names
-from pool.gateway.block_files import HEADER_BYTES, Folder, SavedBlock
+from pool.gateway.block_files import BLOCKS, HEADER_BYTES, Folder, SavedBlock
 from pool.storage.database import Database, Reader
 from stratum.work.byteorder import displayed
 from stratum.work.difficulty import target_from_bits
@@ -149,7 +149,7 @@ class BlockWatch:
         """A block's frame comes within a second, with all that is known: the file is only read after that."""
         fresh = []
         for folder in (Folder.PENDING, Folder.ACCEPTED, Folder.SIDE_BRANCH):
-            for path in sorted((directory / "blocks" / folder.value).glob("*.json")):
+            for path in sorted((directory / BLOCKS / folder.value).glob("*.json")):
                 if path.name in self._files_read:
                     continue
                 try:

@@ -31,6 +31,7 @@ _TABLES: tuple[tuple[str, int, str], ...] = (
         1,
         ("SELECT hash, round, scheme, from_slot, through_slot, joined, statement_hash FROM settlement"),
     ),
+    ("block left open", 1, "SELECT hash, reason, since_us FROM block_left_open"),
     (
         "joined round of block",
         3,
@@ -52,7 +53,7 @@ _TABLES: tuple[tuple[str, int, str], ...] = (
             "JOIN account ON account.id = account_id WHERE sats <> 0"
         ),
     ),
-    ("payment", 1, "SELECT id, state, fee_payer FROM payment"),
+    ("payment", 1, "SELECT id, state, fee_payer, COALESCE(replaced_by, '') FROM payment"),
     (
         "item of payment",
         2,

@@ -3,3 +3,4 @@
 SPOOL = "spool"  # one folder for each gateway
 ARCHIVE = "archive"  # one folder for each gateway
 JOURNAL = "journal"
+PLANS = "plans"  # one file for each plan that a coinbase may have paid by

@@ -5,6 +5,7 @@ own job and by the outputs that stand in the chain. Which of these it is says th
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -18,6 +19,7 @@ from pool.accounting.blocks import Block
 from pool.accounting.in_force import in_force_for_job
 from pool.accounting.journal_entries import Credit
 from pool.accounting.ledger import MINED, OPERATOR, PAID
+from pool.accounting.plan_store import plan_document
 from pool.accounting.statements import Facts
 from pool.storage.database import Reader
 from stratum.work.coinbase import outputs_of_transaction
@@ -36,6 +38,7 @@ class RewardRules(msgspec.Struct, frozen=True, kw_only=True):
     max_days: int
     slot_seconds: int
     window_wait_us: int
+    plans: Path | None = None  # DATA/plans
     earlier: "tuple[tuple[int, RewardRules], ...]" = ()
 
     def of(self, block: Block) -> "RewardRules":
@@ -56,7 +59,7 @@ class Divided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanLost(Exception):
-    """A block was mined on a plan that no database has any more: it waits for a person, the others go on."""
+    """A block was mined on a plan that nothing here has any more: it waits for a person, the others go on."""
 
 
 class PlanContradicted(PlanLost):
@@ -208,10 +211,12 @@ class Division:
         if block.plan_id is None:
             return await self._solo_plan(reader, block)
         plan_id, _, suffix = block.plan_id.partition(":")
-        row = await reader.row("SELECT document FROM plan WHERE id = ?", plan_id)
-        if row is None:
-            raise PlanLost(f"block {block.hash} was mined on plan {plan_id}, which is not in the database")
-        plan = decode_plan(bytes(row[0]))
+        document = await plan_document(reader, self._rules.plans, plan_id)
+        if document is None:
+            raise PlanLost(
+                f"block {block.hash} was mined on plan {plan_id}, which is neither in the database nor a file"
+            )
+        plan = decode_plan(document)
         return plan.stripped if suffix else plan
 
     async def _solo_plan(self, reader: Reader, block: Block) -> Plan:

@@ -36,6 +36,8 @@ def gather(body: Body, archive: Path | None, digests: Sequence[Span], advance: A
 
     Raises ArchiveError, SpoolError and OSError for an archive that cannot be read.
     """
+    if body.by_hand is not None:
+        return Evidence((), (), (f"it was divided by hand ({body.by_hand}): shares say nothing of that",))
     if body.plan_id is not None or body.rules.scheme == "solo":
         return Evidence((), (), ("the coinbase paid by a plan: its weights are the plan's, not the shares'",))
     if body.rules.scheme in BOUGHT:

@@ -31,8 +31,10 @@ from pool.accounting.daily_digests import (
     named_segments,
     next_day,
 )
+from pool.accounting.directories import PLANS
 from pool.accounting.intake import Intake
 from pool.accounting.needed import NeedRules, needed_by_blocks, oldest_needed_slot
+from pool.accounting.plan_store import delete_plans
 from pool.accounting.rollup import DAY_SECONDS, RolledUp, roll_up
 from pool.accounting.sources import CLOSED
 from pool.audit.keys import SigningKey
@@ -97,7 +99,7 @@ class Keeper:
         rules: KeepRules,
     ) -> None:
         """`spool` and `archive` hold one folder for each source."""
-        self._spool, self._archive = spool, archive
+        self._spool, self._archive, self._plans = spool, archive, data_directory / PLANS
         self._database = database
         self._intake = intake
         self._rules = rules
@@ -259,13 +261,22 @@ class Keeper:
         kept_us = max(PLAN_KEPT_US, self._rules.plan_age_us + PLAN_KEPT_US // 6)
         async with self._database.writing() as writer:
             before_us = await applied_through(writer, now_us) * MICROSECONDS - kept_us
-            return await writer.execute(
+            deleted = await writer.execute(
                 "DELETE FROM plan WHERE created_us < ? "
                 "AND id <> (SELECT id FROM plan ORDER BY created_us DESC, id LIMIT 1) "
                 "AND id NOT IN (SELECT REPLACE(plan_id, ':stripped', '') FROM block "
                 "WHERE plan_id IS NOT NULL)",
                 before_us,
             )
+            rows = await writer.rows(
+                "SELECT id FROM plan UNION SELECT REPLACE(plan_id, ':stripped', '') FROM block "
+                "WHERE plan_id IS NOT NULL"
+            )
+            is_counting = await writer.row("SELECT 1 FROM source LIMIT 1") is not None
+        if is_counting:  # accounts that have counted nothing yet may have to count a block of an old plan
+            kept = {str(plan_id) for (plan_id,) in rows}
+            await asyncio.to_thread(delete_plans, self._plans, before_us, kept)
+        return deleted
 
     def _tell(self, line: str) -> None:
         if line not in self._told:

@@ -18,6 +18,7 @@ from pool.accounting.changes import Changes
 from pool.accounting.checked import checked_account, checked_amount, checked_payee_account, checked_reason
 from pool.accounting.control import Operation, Refused
 from pool.accounting.gaps import lost_frames
+from pool.accounting.hand_settling import HandSettling
 from pool.accounting.journal_entries import (
     Body,
     Correction,
@@ -35,6 +36,7 @@ from pool.accounting.payer import Payer
 from pool.accounting.policy_changes import EVERYTHING
 from pool.accounting.preview import MOST_LINES, preview_of, preview_without_wallet
 from pool.accounting.requests import Preview, PreviewLine
+from pool.accounting.statements import Statements
 from pool.storage.database import Database, DatabaseError, Reader
 from stratum.work.coin import Network
 
@@ -52,6 +54,7 @@ class OperationRules(msgspec.Struct, frozen=True, kw_only=True):
     minimum_sats: int
     payee_change_delay_us: int
     spool: Path
+    custody: bytes | None = None  # the script of the pool's own address
 
 
 class Operations:
@@ -67,6 +70,7 @@ class Operations:
         payer: Payer | None = None,
         wallet: Wallet | None = None,
         matching: Matching | None = None,
+        statements: Statements | None = None,
         marks_changed: Callable[[], None] = lambda: None,
     ) -> None:
         """`marks_changed` is called when a source goes on elsewhere than where its reader thinks it is."""
@@ -76,6 +80,7 @@ class Operations:
         self._now_us = now_us
         self._payer = payer
         self._adoption = Adoption(database, changes, rules.network, wallet, matching)
+        self._hand_settling = HandSettling(changes, statements, rules.network, rules.custody)
         self._marks_changed = marks_changed
 
     def by_name(self) -> Mapping[str, Operation]:
@@ -90,6 +95,7 @@ class Operations:
             "payee_set": self._named(requests.PayeeRequest, self.payee_set),
             "accept_gap": self._named(requests.GapRequest, self.accept_gap),
             "correct": self._named(requests.CorrectionRequest, self.correct),
+            "settle": self._named(requests.SettleRequest, self.settle),
         }
 
     def _named(self, kind: type[T], operation: Callable[[T], Awaitable[Any]]) -> Operation:
@@ -218,6 +224,10 @@ class Operations:
         self._marks_changed()
         assert body is not None  # noqa: S101
         return requests.GapResult(first_frame=body.first_frame, last_frame=body.last_frame)
+
+    async def settle(self, request: requests.SettleRequest) -> tuple[requests.SettledPart, ...]:
+        """Divide a block by hand whose plan is lost; what that did for each account."""
+        return await self._hand_settling.settle(request, self._now_us())
 
     async def correct(self, request: requests.CorrectionRequest) -> int:
         """Move satoshis from one account's balance to another's; the journal entry's number."""

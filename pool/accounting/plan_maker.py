@@ -1,8 +1,8 @@
 """The plan that coinbases pay by: the window as it is now and what is owed; stored, then published.
 
-A plan is in the database before a gateway can see it, since an accepted block is credited by the plan of its
-own job. While a block of ours is undecided, or accepted and not yet counted, plans carry nothing over: it may
-have paid that already.
+A plan is a file of its own and in the database before a gateway can see it, since an accepted block is
+credited by the plan of its own job. While a block of ours is undecided, or accepted and not yet counted,
+plans carry nothing over: it may have paid that already.
 """
 
 import asyncio
@@ -12,11 +12,13 @@ from typing import Literal
 
 import msgspec
 
-from payouts.plan import Fee, Payee, Plan, encode_plan
+from payouts.plan import MOST_PAYEES, Fee, Payee, Plan, encode_plan
 from payouts.window import cut, weights
-from pool.accounting import blocks, ledger, windows
+from pool.accounting import ledger, left_open, windows
+from pool.accounting.directories import PLANS
+from pool.accounting.plan_store import store_plan
 from pool.accounting.rewards import DAY_SECONDS, MICROSECONDS
-from pool.gateway.plan_file import publish_plan
+from pool.gateway.plan_file import look_at_plan, publish_plan
 from pool.storage.database import Database, Reader
 from stratum.work.address import AddressError, parse_address
 from stratum.work.coin import Network
@@ -44,21 +46,43 @@ class PlanRules(msgspec.Struct, frozen=True, kw_only=True):
 class PlanMaker:
     """Makes plans of one database into one file."""
 
-    def __init__(self, database: Database, network: Network, rules: PlanRules, plan_file: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        network: Network,
+        rules: PlanRules,
+        plan_file: Path,
+        *,
+        most_payees: int = MOST_PAYEES,
+    ) -> None:
+        """Plans are kept in the folder `plans` beside the file."""
+        self._most_payees = most_payees
         self._database = database
         self._network = network
         self._rules = rules
         self._plan_file = plan_file
+        self._plans = plan_file.parent / PLANS
+        self._published: Plan | None = None
+        self._stored_id: str | None = None
+        self._is_cut = False
 
     async def publish(self, now_us: int) -> Plan | None:
         """Make, store and publish the plan of this moment; None while no template was seen.
 
-        Raises DatabaseError, and OSError where the file cannot be written: the plan before stands then.
+        A plan that differs in nothing but how far frames were counted is the one before, published again: the
+        file's youth is what gateways go by. Raises DatabaseError, and OSError where a file cannot be written:
+        the plan before stands then.
         """
         async with self._database.reading() as reader:
             plan = await self._make(reader)
         if plan is None:
             return None
+        before = await self._before()
+        if before is not None and msgspec.structs.replace(plan, marks=before.marks) == before:
+            plan = before
+        if plan.id != self._stored_id:
+            await store_plan(self._plans, plan)
+            self._stored_id = plan.id
         async with self._database.writing() as writer:
             await writer.execute(
                 "INSERT INTO plan (id, generation, created_us, document) VALUES (?, ?, ?, ?) "
@@ -66,15 +90,23 @@ class PlanMaker:
                 *(plan.id, plan.generation, now_us, encode_plan(plan)),
             )
         await asyncio.to_thread(publish_plan, self._plan_file, plan)
+        self._published = plan
         return plan
+
+    async def _before(self) -> Plan | None:
+        """The plan that gateways have: after a start it is read from their file."""
+        if self._published is not None:
+            return self._published
+        news = await asyncio.to_thread(look_at_plan, self._plan_file, None, None)
+        return None if news is None else news.plan
 
     async def _make(self, reader: Reader) -> Plan | None:
         rules = self._rules
         worked = await self._weights(reader)
         if worked is None:
             return None
-        owed = await self._carry_over(reader)
         fee_accounts = {address for address, _, _ in rules.fees}
+        worked, owed = await self._fitting(reader, worked, await self._carry_over(reader), fee_accounts)
         scripts = await self._scripts(reader, sorted(worked.keys() | owed.keys()))
         payees = tuple(
             Payee(
@@ -99,6 +131,34 @@ class PlanMaker:
             dust_sats_per_kvb=rules.dust_sats_per_kvb,
             most_outputs=rules.most_outputs,
         )
+
+    async def _fitting(
+        self, reader: Reader, worked: dict[str, int], owed: dict[str, int], fee_accounts: set[str]
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """Weights and carry-over of as many accounts as a plan may have: those to whom most is due. The work
+        of the others counts for the operator, whose output holds it; what they are owed stays owed."""
+        accounts = worked.keys() | (owed.keys() - fee_accounts)
+        if len(accounts) <= self._most_payees:
+            self._is_cut = False
+            return worked, owed
+        row = await reader.row(
+            "SELECT subsidy_sats + fees_sats FROM template_height ORDER BY height DESC LIMIT 1"
+        )
+        reward_sats, whole = 0 if row is None else int(row[0]), sum(worked.values())
+        due = {one: reward_sats * worked.get(one, 0) // whole + owed.get(one, 0) for one in accounts}
+        ranked = sorted(due.keys() - {ledger.OPERATOR}, key=lambda one: (-due[one], one))
+        kept = {ledger.OPERATOR, *ranked[: self._most_payees - 1]}
+        weights = {one: work for one, work in worked.items() if one in kept}
+        weights[ledger.OPERATOR] = weights.get(ledger.OPERATOR, 0) + whole - sum(weights.values())
+        if not self._is_cut:
+            log.error(
+                "%d accounts would be paid by a coinbase, and a plan has %d at most: the smallest shares go "
+                "to the operator's account, and are to be credited by `accounts correct`",
+                len(accounts),
+                self._most_payees,
+            )
+        self._is_cut = True
+        return weights, {one: sats for one, sats in owed.items() if one in kept | fee_accounts}
 
     async def _weights(self, reader: Reader) -> dict[str, int] | None:
         """Who would be paid, and in which proportion, for a block that is found now."""
@@ -129,20 +189,31 @@ class PlanMaker:
         return at_us // (MICROSECONDS * seconds) * seconds
 
     async def _carry_over(self, reader: Reader) -> dict[str, int]:
-        undecided = await reader.row(
-            "SELECT 1 FROM block WHERE state = ? OR (state IN ('accepted', 'mature') AND hash NOT IN "
-            "(SELECT hash FROM settlement)) LIMIT 1",
-            blocks.CANDIDATE,
-        )
-        if undecided is not None:
+        if await left_open.is_any_undecided(reader):
             return {}
         names: dict[int, str] = dict(await reader.rows("SELECT id, name FROM account"))
         balances = await ledger.owed(reader)
-        return {
+        owed = {
             names[account]: immature + balance
             for account, (immature, balance) in balances.items()
             if immature + balance
         }
+        paid = await left_open.paid_meanwhile(reader)
+        return await self._less(reader, owed, paid) if paid else owed
+
+    async def _less(self, reader: Reader, owed: dict[str, int], paid: dict[bytes, int]) -> dict[str, int]:
+        """What is owed without what a block that is left open may have paid of it, to the payee of now or to
+        the account's own address."""
+        payees = await self._scripts(reader, sorted(owed))
+        left = {}
+        for account, sats in owed.items():
+            scripts = {payees[account]}
+            if account != ledger.OPERATOR:
+                scripts.add(parse_address(account, self._network).script)
+            least = min(sats, max(0, sats - sum(paid.get(script, 0) for script in scripts)))
+            if least:
+                left[account] = least
+        return left
 
     async def _scripts(self, reader: Reader, accounts: list[str]) -> dict[str, bytes]:
         """Output scripts by account, of the payee that is in effect for it; the operator's is custody's."""
@@ -165,10 +236,11 @@ class PlanMaker:
         return scripts
 
     async def _generation(self, reader: Reader) -> int:
-        """One more whenever a block was credited, refused, orphaned or came back; the journal brings it back
-        after a restore."""
+        """One more whenever a block was credited, refused, orphaned, came back or was left open; the journal
+        brings it back after a restore."""
         row = await reader.row(
-            "SELECT (SELECT COUNT(*) FROM settlement) + (SELECT COUNT(*) FROM block_transition "
+            "SELECT (SELECT COUNT(*) FROM settlement) + (SELECT COUNT(*) FROM block_left_open) "
+            "+ (SELECT COUNT(*) FROM block_transition "
             "WHERE to_state IN ('orphaned', 'refused') OR from_state = 'orphaned')"
         )
         return 1 + (0 if row is None else int(row[0]))

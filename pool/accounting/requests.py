@@ -30,7 +30,7 @@ class ReleaseRequest(_Request, frozen=True, kw_only=True):
 
 
 class AdoptedPart(_Request, frozen=True, kw_only=True):
-    """What an account got out of a payment that the pool knows nothing of."""
+    """What an account got: of a payment that the pool knows nothing of, or of a block settled by hand."""
 
     account: str
     sats: int
@@ -72,6 +72,22 @@ class CorrectionRequest(_Request, frozen=True, kw_only=True):
     against: str
     sats: int
     reason: str
+
+
+class SettleRequest(_Request, frozen=True, kw_only=True):
+    """Settle a block that was left open: what each account earned of its reward."""
+
+    block_hash: str
+    parts: tuple[AdoptedPart, ...]
+    reason: str
+
+
+class SettledPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a block that was settled by hand did for an account: earned, and paid by its coinbase."""
+
+    account: str
+    earned_sats: int
+    paid_sats: int
 
 
 class PreviewLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from pool.accounting.changes import Changes
 from pool.accounting.division import DAY_SECONDS, Division, PlanLost, RewardRules
 from pool.accounting.intake import CaughtUp
 from pool.accounting.journal_entries import BlockSettled, Body, OrphanJoins
+from pool.accounting.left_open import leave_open
 from pool.accounting.statements import Statements
 from pool.storage.database import Database, Reader
 
@@ -45,7 +46,7 @@ class Rewards:
     def _tell_once(self, block: Block, error: PlanLost) -> None:
         if block.hash not in self._told:
             self._told.add(block.hash)
-            log.error("%s; its credits wait, see docs/operations.md, lost database", error)
+            log.error("%s; its credits wait for `accounts settle`, see docs/operations.md, lost plan", error)
 
     async def settle_due(self, now_us: int, caught_up: CaughtUp | None) -> int:
         """Settle what can be settled now, oldest first; how many blocks that were. `caught_up` is how far the
@@ -58,6 +59,7 @@ class Rewards:
                 is_settled = await self._settle(block, now_us, caught_up)
             except PlanLost as error:
                 self._tell_once(block, error)
+                await leave_open(self._changes, block.hash, str(error), now_us)
                 continue
             if not is_settled:
                 break  # in order: a round's block waits for the one before it

@@ -30,7 +30,7 @@ LAST_SETTLED = "last_settled"  # in meta: the block whose statement the next one
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a division was made of. `edge_seconds` is the length of the slot that is cut. `settlement` is
     None where a coinbase had paid by a plan: then `earned` is by payee's account, and `fees` are (account,
-    basis points, sats)."""
+    basis points, sats). `by_hand` is a person's reason, where no rule has divided it."""
 
     needed: int | None
     edge: Edge | None
@@ -43,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     earned: Mapping[str, int] = {}
     fees: tuple[tuple[str, int, int], ...] = ()
     plan_id: str | None = None
+    by_hand: str | None = None
 
 
 class StatementRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +77,10 @@ class Statements:
     def follow(self, rules: StatementRules) -> None:
         """Go on by these rules."""
         self._rules = rules
+
+    def scheme_of(self, block: Block) -> str:
+        """The scheme that a block's statement names."""
+        return self._rules.of(block).scheme
 
     async def write(self, reader: Reader, block: Block, facts: Facts) -> str:
         """Sign and store a block's statement; the SHA-256 of the file, hex."""
@@ -146,6 +151,7 @@ class Statements:
             digests=await self._digests(reader, [one for one in segments if one[4] is not None]),
             leaf_secret=self._key.secret_for(f"statement {block.hash}").hex(),
             plan_id=None if facts.plan_id is None else facts.plan_id.partition(":")[0],
+            by_hand=facts.by_hand,
         )
 
     async def _digests(

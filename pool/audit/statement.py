@@ -126,6 +126,7 @@ class Body(_Part, frozen=True, kw_only=True):
     """The account itself. `credits` are by payee, fees and `operator_sats` (what no payee earned: an unfilled
     or empty window, PPS) apart; all three sum to `reward_sats`. `rounding` names who was given the satoshis
     that were left over, and is part of `credits`. `marks`: of each source, the last frame that was counted.
+    `by_hand`: the reason of a person who divided it; the weights are the amounts that were given then.
     """
 
     found_at_us: Annotated[int, msgspec.Meta(ge=0)]
@@ -144,6 +145,7 @@ class Body(_Part, frozen=True, kw_only=True):
     digests: tuple[DigestHash, ...]
     leaf_secret: Sha256Hex
     plan_id: str | None = None
+    by_hand: str | None = None
 
 
 class Head(_Part, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pool.commands.ending import SettingsFile, complain, fail, load_settings, run
-from pool.commands.form import AsCsv, AsJson, Most, form_of
+from pool.commands.form import AsCsv, AsJson, Most, account_and_sats, form_of
 
 if TYPE_CHECKING:
     from pool.reports.balance import BalanceReport
@@ -142,6 +142,23 @@ def correct(
         load_settings(config), "correct", int, account=account, against=against, sats=sats, reason=reason
     )
     typer.echo(f"journal entry {number}: {account} {sats:+d} sats, {against} {-sats:+d} sats")
+
+
+@app.command()
+def settle(
+    config: SettingsFile,
+    block: Annotated[str, typer.Argument(help="The block's hash, as `blocks` lists it.")],
+    to: Annotated[list[str], typer.Option(help="ACCOUNT=SATS: what it earned; once for each.")],
+    reason: Reason,
+) -> None:
+    """Divide a block by hand whose plan is lost; what its coinbase paid is read from the block."""
+    from pool.accounting.requests import SettledPart
+    from pool.commands.books import act
+
+    settings, parts = load_settings(config), [account_and_sats(text, "--to") for text in to]
+    made = act(settings, "settle", list[SettledPart], block_hash=block.lower(), parts=parts, reason=reason)
+    for part in made:
+        typer.echo(f"{part.account}: earned {part.earned_sats} sats, {part.paid_sats} paid by the coinbase")
 
 
 def balance(

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pool.accounting.agreements import Since, agreement_of, history
+from pool.accounting.assembly import Past, custody_script, statement_rules
 from pool.accounting.changes import Changes
 from pool.accounting.control import NobodyThere, Refused, ask
 from pool.accounting.directories import JOURNAL, SPOOL
@@ -20,6 +22,8 @@ from pool.accounting.journal_reading import JournalError
 from pool.accounting.matching import HistoriesDiffer, Matching
 from pool.accounting.names import Names
 from pool.accounting.operations import OperationRules, Operations
+from pool.accounting.statements import Statements
+from pool.audit.keys import KeyRefused, open_signing_key
 from pool.commands.ending import fail, run
 from pool.storage.database import Database, DatabaseError, ReadableDatabase, Reader
 from pool.storage.opening import open_database, open_for_reading
@@ -33,7 +37,7 @@ HOUR_US = 3_600 * 1_000_000
 
 T = TypeVar("T")
 
-EXPECTED = (Refused, DatabaseError, JournalError, HistoriesDiffer, OSError)
+EXPECTED = (Refused, DatabaseError, JournalError, HistoriesDiffer, KeyRefused, OSError)
 # What the world and people cause; everything else is a bug, and shows as one.
 
 
@@ -103,7 +107,10 @@ async def writable(settings: "Settings", holder: str) -> AsyncIterator[Operation
         with journal:
             changes = Changes(journal, database, Names())
             await Matching(journal, database, changes).begin(now_us())
-            yield Operations(database, changes, operation_rules(settings), now_us)
+            rules = operation_rules(settings)
+            yield Operations(
+                database, changes, rules, now_us, statements=await _statements(settings, database)
+            )
 
 
 @contextlib.asynccontextmanager
@@ -129,7 +136,17 @@ def operation_rules(settings: "Settings") -> OperationRules:
         minimum_sats=settings.payout.minimum_sats,
         payee_change_delay_us=settings.payout.payee_change_delay_hours * HOUR_US,
         spool=Path(settings.data_directory) / SPOOL,
+        custody=custody_script(settings, network(settings.coin, settings.network)),
     )
+
+
+async def _statements(settings: "Settings", database: Database) -> Statements:
+    """By the agreements that the accounts know, as the accountant has it."""
+    directory = Path(settings.data_directory)
+    async with database.reading() as reader:
+        agreed = tuple(await history(reader)) or (Since(0, agreement_of(settings)),)
+    key = await asyncio.to_thread(open_signing_key, directory)
+    return Statements(directory, statement_rules(settings, Past(agreed)), key)
 
 
 def _password(settings: "Settings") -> str | None:

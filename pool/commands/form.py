@@ -21,3 +21,11 @@ def form_of(as_json: bool, as_csv: bool) -> "Form":
     if as_json:
         return Form.JSON
     return Form.CSV if as_csv else Form.TABLE
+
+
+def account_and_sats(text: str, option: str) -> dict[str, str | int]:
+    """`ACCOUNT=SATS` as an operation takes it; anything else ends the command, since the command is wrong."""
+    account, _, sats = text.partition("=")
+    if not sats.isascii() or not sats.isdigit() or len(sats) > 18:
+        raise typer.BadParameter(f"{text!r} is not ACCOUNT=SATS", param_hint=option)
+    return {"account": account, "sats": int(sats)}

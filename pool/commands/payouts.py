@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pool.commands.ending import SettingsFile, complain, load_settings
-from pool.commands.form import AsCsv, AsJson, Most, form_of
+from pool.commands.form import AsCsv, AsJson, Most, account_and_sats, form_of
 
 app = typer.Typer(help="Payments: what is next, what was, hold and release.", no_args_is_help=True)
 Scope = Annotated[str, typer.Argument(help="`all`, an account's address, or payment:NUMBER.")]
@@ -131,7 +131,7 @@ def adopt(
         "adopt",
         AdoptResult,
         what=what,
-        payees=[_part(text) for text in payee or ()],
+        payees=[account_and_sats(text, "--payee") for text in payee or ()],
         is_nobodys=nobody,
         reason=reason,
     )
@@ -143,10 +143,3 @@ def adopt(
         complain(line)
     if found.waiting:
         raise typer.Exit(1)
-
-
-def _part(text: str) -> dict[str, str | int]:
-    account, _, sats = text.partition("=")
-    if not sats.isascii() or not sats.isdigit() or len(sats) > 18:
-        raise typer.BadParameter(f"{text!r} is not ACCOUNT=SATS", param_hint="--payee")
-    return {"account": account, "sats": int(sats)}

@@ -18,6 +18,8 @@ def statement_lines(statement: Statement) -> Iterator[str]:
         f"scheme    {body.rules.scheme}, method {body.rules.method}"
         f"{'' if body.plan_id is None else f', plan {body.plan_id[:16]}'}"
     )
+    if body.by_hand is not None:
+        yield f"by hand   {plain(body.by_hand)}"
     yield f"window    {moment(window.from_slot * 1_000_000)} to {moment(window.through_slot * 1_000_000)} UTC"
     yield f"work      {int(head.total) // int(head.scale)} hashes{_needed(statement)}"
     yield f"reward    {coins_text(body.reward_sats)}"

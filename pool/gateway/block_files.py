@@ -28,6 +28,9 @@ SCHEMA = 2  # 1 had no FoundFacts and no coinbase: the accountant finds them in 
 HEADER_BYTES = 80
 
 
+BLOCKS = "blocks"  # in the data directory
+
+
 class Folder(enum.Enum):
     """Where a file can be; the value is the folder's name."""
 
@@ -46,13 +49,14 @@ class FoundFacts(msgspec.Struct, frozen=True):
     plan_is_stripped: bool = False
     size_class: int = 0
     payee: bytes | None = None
+    plan_generation: int = 0
 
     @classmethod
     def of(cls, at_us: int, job: Job | None) -> Self:
         """Of a candidate on this job; of one whose job is gone only the time is left."""
         if job is None:
             return cls(at_us)
-        return cls(at_us, job.plan_id, job.plan_is_stripped, job.size_class, job.payee)
+        return cls(at_us, job.plan_id, job.plan_is_stripped, job.size_class, job.payee, job.plan_generation)
 
 
 class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +85,7 @@ class FoundBlock(msgspec.Struct, frozen=True, kw_only=True):
     coinbase_hex: str = ""
     plan_id: str | None = None
     plan_is_stripped: bool = False
+    plan_generation: int = 0
     size_class: int = 0
     network_target_hex: str = ""
     payee_hex: str | None = None
@@ -116,7 +121,7 @@ class BlockFiles:
 
     def __init__(self, directory: Path) -> None:
         """Make all folders for good, and try each, so that a start fails here and not at the first block."""
-        self._blocks = directory / "blocks"
+        self._blocks = directory / BLOCKS
         for folder in Folder:
             path = self._made(folder)
             with tempfile.TemporaryFile(dir=path):

@@ -7,7 +7,8 @@
                accountant settles such blocks when it is back
 
 A win counts from the candidate on, not from the verdict: the next job may be built on the winner before the
-verdict is told. The generation that has won is kept in a file, so that a restart does not forget it.
+verdict is told. The generation that has won is kept in a file, so that a restart does not forget it; what a
+kill kept from being written there is in the files of the blocks (block_wins.py).
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from payouts.plan import Plan
+from pool.gateway.block_wins import won_by_blocks
 from pool.gateway.plan_file import PlanNews, Signature, look_at_plan, write_whole
 
 LOOK_SECONDS = 1.0
@@ -58,15 +60,18 @@ class PlanHolder:
         self,
         plan_file: Path,
         won_file: Path,
+        blocks: Path,
         pool_plan: Plan,
         *,
         plan_age_seconds: float,
         now: Callable[[], float],
         unix_now: Callable[[], float] = time.time,
     ) -> None:
-        """Reads both files, blocking; never raises for what is in them. `now` is in loop seconds."""
+        """`blocks` holds the folders of found blocks. Reads all of these, blocking; never raises for what is
+        in them. `now` is in loop seconds."""
         self._plan_file = plan_file
         self._won_file = won_file
+        self._blocks = blocks
         self._pool_plan = pool_plan
         self._plan_age_seconds = plan_age_seconds
         self._now = now
@@ -81,6 +86,7 @@ class PlanHolder:
         self._woken = asyncio.Event()
         self._take(look_at_plan(plan_file, None, None), at_start=True)
         self._recall_win()
+        self._recall_blocks()
 
     def current(self) -> Plan:
         """Whom a coinbase that is built now pays."""
@@ -155,6 +161,15 @@ class PlanHolder:
             log.error("%s cannot be read (%s): no carry-over until a newer plan", self._won_file, error)
             return
         self._won = self._won_on_disk = won.generation
+
+    def _recall_blocks(self) -> None:
+        found = won_by_blocks(self._blocks, self._won_file)
+        if found.is_unknown and self._plan is not None:
+            log.error(
+                "a block's file in %s says no generation: no carry-over until a newer plan", self._blocks
+            )
+            self._won = max(self._won, self._plan.generation)
+        self._won = max(self._won, found.generation)
 
     async def _remember_win(self, generation: int) -> None:
         document = msgspec.json.encode(_Won(WON_VERSION, generation))

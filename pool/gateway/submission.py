@@ -243,6 +243,7 @@ class Submitter:
             coinbase_hex=candidate.coinbase.hex(),
             plan_id=facts.plan_id,
             plan_is_stripped=facts.plan_is_stripped,
+            plan_generation=facts.plan_generation,
             size_class=facts.size_class,
             network_target_hex=f"{candidate.template.network_target:064x}",
             payee_hex=None if facts.payee is None else facts.payee.hex(),

@@ -78,7 +78,14 @@ class Accounts:
             )
 
     async def block(
-        self, finder: str | None, *, reward_sats: int, height: int = 0, worker: str = "rig"
+        self,
+        finder: str | None,
+        *,
+        reward_sats: int,
+        height: int = 0,
+        worker: str = "rig",
+        plan_id: str | None = None,
+        coinbase: str = "0100",
     ) -> str:
         """A block that the chain has accepted; its hash."""
         self._made += 1
@@ -93,8 +100,8 @@ class Accounts:
             account=finder,
             worker=worker,
             job_id="0001",
-            plan_id=None,
-            coinbase="0100",
+            plan_id=plan_id,
+            coinbase=coinbase,
             network_target=TARGET,
             reward_sats=reward_sats,
         )

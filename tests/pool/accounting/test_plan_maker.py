@@ -236,6 +236,28 @@ async def test_a_fee_recipient_that_mines_is_owed_once(planning: Planning) -> No
     assert [payee.carry_over_sats for payee in plan.payees] == [0, 0]
 
 
+async def test_of_more_accounts_than_a_plan_may_have_those_stay_to_whom_most_is_due(
+    planning: Planning, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reward 5·10^9. Work 3 : 3 : 2 of 8: alice and bob 1.875·10^9 each, carol 1.25·10^9. Dave is owed
+    1.5·10^9 and has left. With the operator's line three have room, and carol's work is the operator's."""
+    made = planning.made
+    for account, work in ((ALICE, 300), (BOB, 300), (CAROL, 200)):
+        await made.work(account, work)
+    await made.earn(DAVE, 1_500_000_000)
+    planning.maker = PlanMaker(made.database, REGTEST, RULES, planning.file, most_payees=4)
+    plan = await planning.publish()
+    assert weights(plan) == {ALICE: 300, BOB: 300, CAROL: 200, DAVE: 0}
+    assert caplog.messages == [], "four have room"
+    await made.earn(ERIN, 1)
+    for _ in range(2):
+        plan = await planning.publish()
+    assert weights(plan) == {ALICE: 300, BOB: 300, DAVE: 0, OPERATOR: 200}
+    assert carried(plan) == {DAVE: 1_500_000_000}
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("5 accounts would be paid by a coinbase, and a plan has 4 at most")
+
+
 # ---------------------------------------------------------------------- carry-over and generation
 
 

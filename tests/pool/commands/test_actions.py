@@ -14,6 +14,7 @@ from pool.accounting.journal_reading import read_entries
 from tests.harness.command import engineroom
 from tests.pool.accounting.building import ALICE, BOB, CAROL, EPOCH, MAINNET, SECRET, SOURCE, Accounts
 from tests.pool.accounting.places import Places
+from tests.pool.accounting.test_left_open import LOST, coinbase
 from tests.pool.audit.signing import sign_bip137, sign_key_hash, text, witness
 from tests.pool.commands.running import Pool
 
@@ -56,6 +57,34 @@ def test_a_correction_is_told_with_both_sides(pool: Pool) -> None:
     assert ended.code == 0
     assert re.fullmatch(rf"journal entry \d+: {ALICE} -1000 sats, @operator \+1000 sats\n", ended.out)
     assert "0.00499000" in pool.run("balance", ALICE).out
+
+
+def test_a_block_whose_plan_is_lost_is_divided_by_hand(tmp_path: Path) -> None:
+    found: list[str] = []
+
+    async def left_open(made: Accounts) -> None:
+        await filling(made)
+        paid = coinbase((ALICE, 600), (BOB, 400))
+        found.append(await made.block(ALICE, reward_sats=1_000, plan_id=LOST, coinbase=paid))
+        body = journal_entries.BlockLeftOpen(hash=found[0], reason=f"plan {LOST} is lost")
+        await made.changes.make(body, made.now_us)
+
+    pool = Pool(tmp_path)
+    pool.fill(left_open)
+    how = ("accounts", "settle", found[0].upper(), "--reason", "by the log")
+    ended = pool.run(*how, "--to", f"{ALICE}=500", "--to", f"{BOB}=500")
+    # alice's is the pool's own address too: 100 of its 600 it holds for bob
+    assert ended.code == 0
+    assert ended.out.splitlines() == [
+        f"{ALICE}: earned 500 sats, 500 paid by the coinbase",
+        f"{BOB}: earned 500 sats, 400 paid by the coinbase",
+    ]
+    again = pool.run(*how, "--to", f"{ALICE}=1000")
+    assert (again.code, again.err) == (
+        1,
+        f"engineroom: block {found[0]} is settled; see `accounts correct`\n",
+    )
+    assert pool.run(*how, "--to", f"{ALICE}=1.5").code == 2
 
 
 def test_a_preview_says_who_is_paid_and_that_no_wallet_was_asked(pool: Pool) -> None:

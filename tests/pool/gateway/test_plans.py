@@ -4,11 +4,14 @@ import asyncio
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from payouts.plan import Payee, Plan, seal, sole
+from pool.gateway.block_files import BLOCKS, BlockFiles, Folder, FoundBlock, SavedBlock
+from pool.gateway.block_wins import MARGIN_SECONDS
 from pool.gateway.plan_file import publish_plan
 from pool.gateway.plans import SILENT_SECONDS, PlanHolder, Standing
 from tests.pool.node.recording import eventually
@@ -24,18 +27,47 @@ def plan(generation: int, carry_over_sats: int = 500) -> Plan:
     return Plan(payees=payees, custody=POOL, generation=generation)
 
 
+class Found:
+    """Files of found blocks, as the submitter leaves them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._files = BlockFiles(directory)
+
+    def block(self, generation: int, folder: Folder = Folder.PENDING, **facts: Any) -> Path:
+        found = FoundBlock(
+            network="bitcoin regtest",
+            block_hash=f"{generation:064x}",
+            height=generation,
+            reward_sats=1,
+            transactions=1,
+            job_id="a",
+            user="miner",
+            account="miner",
+            worker="",
+            found_at=UNIX,
+            crosses_time_edge=False,
+            **({"plan_id": "ab" * 32, "plan_generation": generation} | facts),
+        )
+        saved = SavedBlock(found=found, block="00")
+        path = self._files.save(saved)
+        return path if folder is Folder.PENDING else self._files.settle(saved, folder)
+
+
 class Place:
     """A data directory with its clocks, and the holders that are started in it one after another."""
 
     def __init__(self, directory: Path) -> None:
         self.file = directory / "plan.json"
         self.won_file = directory / "won.json"
+        self.files = Found(directory)
         self.now = 1000.0
 
     def holder(self) -> PlanHolder:
         return PlanHolder(
             self.file,
             self.won_file,
+            self.files.directory / BLOCKS,
             POOL_PLAN,
             plan_age_seconds=AGE_SECONDS,
             now=lambda: self.now,
@@ -111,6 +143,52 @@ async def test_a_win_is_remembered_through_a_restart(place: Place) -> None:
     assert place.holder().current() == plan(5).stripped
     place.publish(plan(6))
     assert place.holder().current() == plan(6)
+
+
+@pytest.mark.parametrize("folder", [Folder.PENDING, Folder.ACCEPTED, Folder.SIDE_BRANCH])
+async def test_a_win_that_a_kill_kept_from_being_noted_is_in_the_blocks_file(
+    place: Place, folder: Folder
+) -> None:
+    place.publish(plan(5))
+    assert place.holder().standing is Standing.WHOLE
+    place.files.block(5, folder)
+    assert place.holder().current() == plan(5).stripped
+    place.publish(plan(6))
+    assert place.holder().current() == plan(6)
+
+
+async def test_a_win_that_is_only_in_a_blocks_file_is_noted_for_good(place: Place) -> None:
+    place.publish(plan(5))
+    path = place.files.block(5)
+    await place.holder().refresh()
+    path.unlink()
+    assert place.holder().current() == plan(5).stripped
+
+
+async def test_decided_blocks_from_long_before_the_note_are_not_read_again(place: Place) -> None:
+    place.publish(plan(9))
+    place.won_file.write_bytes(b'{"version":1,"generation":4}')
+    noted_at = place.won_file.stat().st_mtime
+    for generation, seconds_before in ((9, 2 * MARGIN_SECONDS), (8, MARGIN_SECONDS / 2)):
+        path = place.files.block(generation, Folder.ACCEPTED)
+        os.utime(path, (noted_at - seconds_before, noted_at - seconds_before))
+    assert place.holder().current() == plan(9), "9 is old news, told by the note if it were true"
+    place.publish(plan(8))
+    assert place.holder().current() == plan(8).stripped
+    os.utime(place.files.block(9), (0, 0))  # one that waits for a verdict is read whatever its age
+    place.publish(plan(9))
+    assert place.holder().current() == plan(9).stripped
+
+
+async def test_a_blocks_file_that_tells_no_generation_is_taken_for_a_win(place: Place) -> None:
+    place.publish(plan(5))
+    path = place.files.block(1, plan_generation=0)  # as an earlier version wrote it
+    assert place.holder().current() == plan(5).stripped
+    path.write_bytes(b'{"found": {"plan_id":')
+    assert place.holder().current() == plan(5).stripped
+    path.unlink()
+    place.files.block(1, plan_id=None, plan_generation=0)  # a solo block has no plan
+    assert place.holder().current() == plan(5)
 
 
 async def test_a_damaged_memory_of_wins_is_taken_for_a_win(

@@ -149,6 +149,7 @@ async def test_a_candidate_is_sent_kept_and_told_of(tmp_path: Path, caplog: pyte
             "coinbase_hex": candidate.coinbase.hex(),
             "plan_id": None,
             "plan_is_stripped": False,
+            "plan_generation": 0,
             "size_class": 0,
             "network_target_hex": "7fffff" + 58 * "0",
             "payee_hex": None,
@@ -218,14 +219,14 @@ async def test_on_a_full_disk_room_is_made_for_the_block_and_it_is_saved(tmp_pat
 async def test_the_file_says_all_that_the_record_of_the_candidate_says(tmp_path: Path) -> None:
     nodes, candidate = FakeNodes(ACCEPTED), msgspec.structs.replace(a_candidate(), script=b"\x00\x14")
     submitter = submitter_of(tmp_path, nodes)
-    assert submitter.hand_over(candidate, FoundFacts(1_700_000_000_123_456, "plan", True, 600, b"\x51"))
+    assert submitter.hand_over(candidate, FoundFacts(1_700_000_000_123_456, "plan", True, 600, b"\x51", 7))
     assert not submitter.hand_over(candidate, FoundFacts(1)), "once"
     await submitter.drain(5)
     found = BlockFiles(tmp_path).read(tmp_path / "blocks" / "accepted" / file_name(candidate)).found
     assert (found.found_at_us, found.found_at) == (1_700_000_000_123_456, 1_700_000_000.123456)
     assert (found.plan_id, found.plan_is_stripped, found.size_class) == ("plan", True, 600)
     assert (found.script_hex, found.coinbase_hex) == ("0014", candidate.coinbase.hex())
-    assert found.payee_hex == "51"
+    assert (found.payee_hex, found.plan_generation) == ("51", 7)
 
 
 async def test_a_block_of_schema_1_is_submitted_and_knows_its_time(tmp_path: Path) -> None:
