@@ -19,7 +19,7 @@ from payouts.wallet import FeePolicy, Wallet
 from pool.accounting import payment_changes, policy_changes, solvency
 from pool.accounting.changes import Changes
 from pool.accounting.culprits import Culprits
-from pool.accounting.journal_entries import Body, HoldPlaced, PaymentPlanned, PlannedPayee
+from pool.accounting.journal_entries import Body, HoldPlaced, HoldReleased, PaymentPlanned, PlannedPayee
 from pool.accounting.open_payments import OpenPayments
 from pool.accounting.payment_watch import PaymentWatch
 from pool.accounting.policy_changes import EVERYTHING
@@ -27,6 +27,8 @@ from pool.accounting.signer import CannotBeMade, PayerRules, Signer
 from pool.storage.database import Database, Reader
 
 DAY_US = 86_400 * 1_000_000
+SHORT_WALLET = "wallet"  # the kind of hold that stands while the wallet holds less than is owed
+MOST_NAMED = 5
 
 log = logging.getLogger("engineroom.payments")
 
@@ -118,7 +120,8 @@ class Payer:
         if self.is_in_doubt:
             return "a mature block is not on the best chain just now: payments wait"
         async with self._database.reading() as reader:
-            holds = [hold for hold in await policy_changes.holds(reader) if hold[0] == EVERYTHING]
+            standing = [hold for hold in await policy_changes.holds(reader) if hold[0] == EVERYTHING]
+            holds = [hold for hold in standing if hold[1] != SHORT_WALLET]
             unsigned = await payment_changes.ids(reader, PaymentState.PLANNED)
             report = await solvency.report(reader, self._rules.reserve_sats)
         if holds:
@@ -133,14 +136,32 @@ class Payer:
             obstacle = await self._forgotten(self._wallet, now_us)
             if obstacle is not None:
                 return f"payouts are on hold: {obstacle}"
-        return await self._shortfall(report.owed_mature_sats)
+        is_held = any(kind == SHORT_WALLET for _, kind, _, _ in standing)
+        return await self._shortfall(report.owed_mature_sats, is_held, now_us)
 
-    async def _shortfall(self, owed_sats: int) -> str | None:
-        """No hold: coins of the newest mature blocks may not be spendable for a block or two."""
+    async def _shortfall(self, owed_sats: int, is_held: bool, now_us: int) -> str | None:
+        """A hold that ends by itself: the newest mature coins may be late, and wallets are filled."""
         trusted_sats = (await self._wallet.balances()).trusted_sats
         if trusted_sats >= owed_sats:
+            if is_held:
+                reason = f"the wallet holds {trusted_sats} sats, {owed_sats} are owed"
+                await self._release(SHORT_WALLET, reason, now_us)
             return None
-        return f"the wallet holds {trusted_sats} sats, {owed_sats} are owed and mature: payments wait for it"
+        async with self._database.reading() as reader:
+            due = sorted(await solvency.due(reader, 0), key=lambda one: (-one.sats, one.account))
+        rows = ", ".join(f"{one.account} {one.sats}" for one in due[:MOST_NAMED])
+        more = f" and {len(due) - MOST_NAMED} more" if len(due) > MOST_NAMED else ""
+        reason = (
+            f"the wallet holds {trusted_sats} sats, {owed_sats} are owed and mature: payments wait for it; "
+            f"owed most: {rows}{more}"
+        )
+        await self.hold(SHORT_WALLET, reason, now_us)
+        return reason
+
+    async def _release(self, kind: str, reason: str, now_us: int) -> None:
+        body = HoldReleased(scope=EVERYTHING, hold_kind=kind, reason=reason)
+        await self._changes.make(body, now_us)
+        log.warning("payouts go on (%s): %s", kind, reason)
 
     async def hold(self, kind: str, reason: str, now_us: int) -> None:
         """Place a hold on everything; once for each kind."""

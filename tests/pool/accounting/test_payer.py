@@ -205,9 +205,24 @@ async def test_a_wallet_poorer_than_what_is_owed_pays_nobody_and_says_both_sums(
         assert outcome.reason is not None
         assert "the wallet holds 549999 sats, 550000 are owed and mature" in outcome.reason
         assert await pool.payments() == []
-        assert await pool.holds() == []  # it passes by itself
+        [(scope, kind, reason)] = await pool.holds()
+        assert (scope, kind, reason) == ("all", "wallet", outcome.reason)
+        assert reason.endswith(f"owed most: {ALICE} 500000, {BOB} 50000")
+        await pool.pay()
+        assert len([one for one in pool.made.entries() if isinstance(one, journal_entries.HoldPlaced)]) == 1
         pool.wallet.fund(1)
-        assert (await pool.pay()).payment_id == 1
+        assert (await pool.pay()).payment_id == 1  # it ends by itself
+        assert await pool.holds() == []
+
+
+async def test_a_hold_by_somebody_stands_whatever_the_wallet_holds(tmp_path: Path) -> None:
+    async with paying_in(tmp_path) as pool:
+        await pool.made.earn(ALICE, 500_000)
+        await pool.pay()
+        await pool.payer.hold("operator", "a weekend", pool.made.now_us)
+        pool.wallet.fund(500_000)
+        assert (await pool.pay()).reason == "payouts are on hold: a weekend"
+        assert {kind for _, kind, _ in await pool.holds()} == {"wallet", "operator"}
 
 
 async def test_a_breach_of_solvency_holds_payouts_and_names_the_rows(pool: PayingPool) -> None:
