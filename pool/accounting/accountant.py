@@ -186,7 +186,9 @@ class Accountant:
         if settings is None or self.wallet is None:
             return None
         rules = assembly.payer_rules(self._settings, settings)
-        return Payer(self._database, self.changes, self.wallet, rules, self.matching.forgotten)
+        payer = Payer(self._database, self.changes, self.wallet, rules, self.matching.forgotten)
+        payer.is_in_doubt = True  # until the chain has been looked at
+        return payer
 
     def _operations(self) -> Operations:
         payout = self._settings.payout

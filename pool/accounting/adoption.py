@@ -115,7 +115,8 @@ class Adoption:
                 if taken is not None:
                     return taken
             payees = await self._payees(reader, txid, send, request)
-            return Adopted(entry=None, txid=txid, payees=payees, reason=reason)
+            fee_sats = (known.fee_sats or 0) if known is not None and payees else 0
+            return Adopted(entry=None, txid=txid, payees=payees, reason=reason, fee_sats=fee_sats)
 
         await self._changes.decide(choose, now_us)
         return f"transaction {txid}"
@@ -156,7 +157,7 @@ async def _refuse_known(reader: Reader, txid: str) -> None:
     replaced = await reader.row("SELECT id FROM payment WHERE replaced_by = ?", txid)
     if replaced is not None:
         raise Refused(f"{txid} has been adopted before, for payment {replaced[0]}")
-    if await reader.row("SELECT 1 FROM ledger WHERE entry_key = ? LIMIT 1", f"adopted:{txid}") is not None:
+    if await reader.row("SELECT 1 FROM adopted_send WHERE txid = ?", txid) is not None:
         raise Refused(f"{txid} has been adopted before")
 
 

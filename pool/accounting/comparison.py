@@ -62,6 +62,7 @@ _TABLES: tuple[tuple[str, int, str], ...] = (
             "JOIN account ON account.id = account_id"
         ),
     ),
+    ("adopted send", 1, "SELECT txid, reason FROM adopted_send"),
     (
         "attempt of payment",
         2,

@@ -20,6 +20,7 @@ from pool.accounting.journal_entries import Body
 from pool.accounting.journal_lines import Entry, sealed
 from pool.accounting.journal_reading import (
     FileStart,
+    JournalError,
     JournalInUse,
     JournalReading,
     JournalUnwritable,
@@ -62,6 +63,19 @@ class Journal:
         except BaseException:
             os.close(lock)
             raise
+
+    @classmethod
+    def begin(cls, directory: Path, number: int, previous: str, rotate_bytes: int = ROTATE_BYTES) -> Self:
+        """A journal in the place of one that is lost: its first entry, which says so, follows entry `number`
+        with the hash `previous`. Raises as `open` does, and JournalError where there is one."""
+        made = cls.open(directory, rotate_bytes)
+        if made.last_number:
+            made.close()
+            raise JournalError(
+                f"{directory} holds a journal, up to entry {made.last_number}: move it away first"
+            )
+        made._number, made._hash = number, previous
+        return made
 
     @property
     def last_number(self) -> int:

@@ -280,12 +280,14 @@ class Adopted(_Body, frozen=True, kw_only=True):
     """A person has matched what matched no payment: a journal entry by number, or a wallet's send by txid.
 
     `payees` are those whose balances it was paid from; empty where the money was not the pool's to owe.
+    `fee_sats` is what the send cost besides, the operator's to bear.
     """
 
     entry: Number | None
     txid: Hash | None
     payees: tuple[PlannedPayee, ...]
     reason: str
+    fee_sats: int = 0
 
 
 class Restored(_Body, frozen=True, kw_only=True):
@@ -293,6 +295,13 @@ class Restored(_Body, frozen=True, kw_only=True):
 
     database_number: Number
     database_hash: Hash
+    reason: str
+
+
+class JournalBegun(_Body, frozen=True, kw_only=True):
+    """The journal before this entry is lost, and the database was all that knew it: this entry follows the
+    one that the database had last. Payouts are on hold from here on, until everything is matched."""
+
     reason: str
 
 
@@ -328,5 +337,6 @@ Body = (
     | FeeMeanFixed
     | Adopted
     | Restored
+    | JournalBegun
     | Correction
 )

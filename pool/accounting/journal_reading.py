@@ -1,5 +1,7 @@
 """Reading the journal: its files in order, the chain followed from the first entry; it changes nothing.
 
+The first entry has number 1, but for a journal that was begun anew when the one before it was lost.
+
 JournalError
 ├─ JournalDamaged      a line is not what was written, or is missing; names file, line and offset
 ├─ JournalNewer        a newer version wrote it
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from pool.accounting.journal_entries import JournalBegun
 from pool.accounting.journal_lines import (
     FIRST_PREVIOUS,
     MOST_LINE_BYTES,
@@ -110,6 +113,8 @@ class JournalReading:
             raise JournalNewer(f"{place.file}, line {place.line}: {error}") from None
         except BadLine as error:
             raise place.damaged(str(error)) from None
+        if self.number == 0 and isinstance(entry.body, JournalBegun):
+            self.number, self.hash = entry.number - 1, entry.previous
         if entry.number != self.number + 1:
             raise place.damaged(f"entry {entry.number} stands where entry {self.number + 1} belongs")
         if entry.previous != self.hash:

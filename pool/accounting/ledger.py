@@ -17,6 +17,7 @@ from pool.storage.database import Reader, Writer
 MINED, OPERATOR, PAYING, PAID, NETWORK = "@mined", "@operator", "@paying", "@paid", "@network"
 SYSTEM_ACCOUNTS = (MINED, OPERATOR, PAYING, PAID, NETWORK)
 IMMATURE, BALANCE = "immature", "balance"
+ADOPTED_FEE = "adopted fee"  # a kind: what a send that was adopted has cost the operator
 
 
 class Row(msgspec.Struct, frozen=True):

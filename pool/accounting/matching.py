@@ -15,10 +15,10 @@ from pool.accounting.changes import Changes, Position, position
 from pool.accounting.journal import Journal
 from pool.accounting.journal_entries import Body, HoldPlaced, HoldReleased, Restored
 from pool.accounting.journal_lines import Entry
+from pool.accounting.policy_changes import RESTORED
 from pool.accounting.unmatched import Known, Situation, Unmatched, unmatched
+from pool.storage.backup import RESTORED_KEY
 from pool.storage.database import Database, Reader
-
-RESTORED = "restored"
 
 log = logging.getLogger("engineroom.accounting")
 
@@ -47,6 +47,11 @@ class Matching:
                 f"the database holds journal entry {held.number} as {held.hash[:16]}…, the journal has "
                 "another: they are of two histories; put the journal back that belongs to this database"
             )
+        if found.situation is Situation.JOURNAL_BEGUN_LATER:
+            raise HistoriesDiffer(
+                f"the database holds journal entry {held.number}, and the journal was begun anew after a "
+                "later one: restore a newer backup, one that was made after that"
+            )
         if found.situation is Situation.JOURNAL_BEHIND:
             raise HistoriesDiffer(
                 f"the database holds journal entry {held.number}, the journal ends at "
@@ -58,6 +63,17 @@ class Matching:
         count = await self._changes.catch_up()
         if found.situation is Situation.OLDER_DATABASE:
             log.error("the database is older than the journal: %d entries were written into it again", count)
+        await self._hold_restored(now_us)
+
+    async def _hold_restored(self, now_us: int) -> None:
+        """A database that `restore` or a rebuild has filled says so itself, however much it knows."""
+        async with self._database.reading() as reader:
+            row = await reader.row("SELECT value FROM meta WHERE key = ?", RESTORED_KEY)
+        if row is None:
+            return
+        await self.hold(str(row[0]), now_us)
+        async with self._database.writing() as writer:
+            await writer.execute("DELETE FROM meta WHERE key = ?", RESTORED_KEY)
 
     async def _say_older(self, found: Unmatched, held: Position, now_us: int) -> None:
         """The hold stands in the journal before the first entry is written again: a crash on the way leaves
@@ -150,12 +166,15 @@ class Matching:
         async with self._database.reading() as reader:
             held = await position(reader)
             payments = await reader.rows("SELECT id FROM payment")
-            attempts = await reader.rows("SELECT txid FROM attempt")
+            explained = await reader.rows(
+                "SELECT txid FROM attempt UNION SELECT txid FROM adopted_send "
+                "UNION SELECT replaced_by FROM payment WHERE replaced_by IS NOT NULL"
+            )
         known = Known(
             number=held.number,
             hash=held.hash,
             payment_ids=frozenset(number for (number,) in payments),
-            txids=frozenset(txid for (txid,) in attempts),
+            txids=frozenset(txid for (txid,) in explained),
         )
         found = await asyncio.to_thread(lambda: unmatched(self._journal.entries(), known, wallet_txids))
         return found, held

@@ -29,11 +29,11 @@ from pool.accounting.journal_entries import (
 )
 from pool.accounting.journal_reading import JournalError
 from pool.accounting.ledger import BALANCE, OPERATOR, PAYING
-from pool.accounting.matching import RESTORED, Matching
+from pool.accounting.matching import Matching
 from pool.accounting.open_payments import PAYMENT_SCOPE
 from pool.accounting.payee_wishes import wished_change
 from pool.accounting.payer import Payer
-from pool.accounting.policy_changes import EVERYTHING
+from pool.accounting.policy_changes import EVERYTHING, RESTORED
 from pool.accounting.preview import MOST_LINES, preview_of, preview_without_wallet
 from pool.accounting.requests import Preview, PreviewLine
 from pool.accounting.statements import Statements

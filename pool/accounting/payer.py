@@ -66,7 +66,7 @@ class Payer:
         self._signer = Signer(changes, wallet, self._open, rules)
         self._watch = PaymentWatch(changes, wallet, self._open, self._signer, rules.rules)
         self._culprits = Culprits(self._signer)
-        self.is_in_doubt = False  # a mature block is off the best chain just now: nothing new is paid
+        self.is_in_doubt = False  # whether all mature blocks are on the best chain: nothing new is paid then
 
     async def lock_inputs(self) -> None:
         """After each start of the node: keep its wallet from spending what open payments spend."""
@@ -118,7 +118,7 @@ class Payer:
     async def _obstacle(self, now_us: int) -> str | None:
         """Why nothing new may be paid now."""
         if self.is_in_doubt:
-            return "a mature block is not on the best chain just now: payments wait"
+            return "no node has shown yet that all mature blocks are on its best chain: payments wait"
         async with self._database.reading() as reader:
             standing = [hold for hold in await policy_changes.holds(reader) if hold[0] == EVERYTHING]
             holds = [hold for hold in standing if hold[1] != SHORT_WALLET]

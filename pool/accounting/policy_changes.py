@@ -13,16 +13,18 @@ from pool.accounting.journal_entries import (
     GapAccepted,
     HoldPlaced,
     HoldReleased,
+    JournalBegun,
     PayeeChanged,
     Restored,
 )
 from pool.accounting.journal_lines import Entry
-from pool.accounting.ledger import BALANCE, OPERATOR, PAID, Row, post
+from pool.accounting.ledger import ADOPTED_FEE, BALANCE, NETWORK, OPERATOR, PAID, Row, post
 from pool.accounting.ledger import Entry as LedgerEntry
 from pool.accounting.names import Names
 from pool.storage.database import Reader, Writer
 
-EVERYTHING = "all"
+EVERYTHING = "all"  # a hold's scope
+RESTORED = "restored"  # a hold's kind: it ends when everything is matched
 
 
 class WrongEntry(TypeError):
@@ -72,9 +74,13 @@ async def _hold_placed(writer: Writer, names: Names, entry: Entry) -> None:
     body = entry.body
     if not isinstance(body, HoldPlaced):
         raise WrongEntry(entry)
+    await _hold(writer, body.scope, body.hold_kind, body.reason, entry)
+
+
+async def _hold(writer: Writer, scope: str, kind: str, reason: str, entry: Entry) -> None:
     await writer.execute(
         "INSERT INTO hold (scope, kind, reason, placed_us, released_us) VALUES (?, ?, ?, ?, NULL)",
-        *(body.scope, body.hold_kind, body.reason, entry.at_us),
+        *(scope, kind, reason, entry.at_us),
     )
 
 
@@ -158,17 +164,34 @@ async def _adopted(writer: Writer, names: Names, entry: Entry) -> None:
         raise WrongEntry(entry)
     if body.txid is None:
         return
+    await writer.execute(
+        "INSERT INTO adopted_send (txid, reason, adopted_us) VALUES (?, ?, ?)",
+        *(body.txid, body.reason, entry.at_us),
+    )
+    if not body.payees:
+        return  # nobody here was owed it
     rows = []
     for payee in body.payees:
         account = await names.account(writer, payee.account, entry.at_us)
         rows.append(Row(account, BALANCE, "adopted", -payee.sats))
     paid = sum(payee.sats for payee in body.payees)
-    rows.append(Row(await names.account(writer, PAID, entry.at_us), BALANCE, "adopted", paid))
+    system = await names.system(writer, entry.at_us)
+    rows.append(Row(system[PAID], BALANCE, "adopted", paid))
+    if body.fee_sats:
+        rows.append(Row(system[OPERATOR], BALANCE, ADOPTED_FEE, -body.fee_sats))
+        rows.append(Row(system[NETWORK], BALANCE, ADOPTED_FEE, body.fee_sats))
     await _post(writer, f"adopted:{body.txid}", rows, entry, body.reason)
 
 
 async def _restored(writer: Writer, names: Names, entry: Entry) -> None:
     """A fact for the history alone."""
+
+
+async def _begun(writer: Writer, names: Names, entry: Entry) -> None:
+    body = entry.body
+    if not isinstance(body, JournalBegun):
+        raise WrongEntry(entry)
+    await _hold(writer, EVERYTHING, RESTORED, f"the journal was lost: {body.reason}", entry)
 
 
 async def _corrected(writer: Writer, names: Names, entry: Entry) -> None:
@@ -198,5 +221,6 @@ APPLIERS: dict[type[Body], Callable[[Writer, Names, Entry], Awaitable[None]]] = 
     FeeMeanFixed: _fee_mean_fixed,
     Adopted: _adopted,
     Restored: _restored,
+    JournalBegun: _begun,
     Correction: _corrected,
 }

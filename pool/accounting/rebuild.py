@@ -19,6 +19,7 @@ from pool.accounting.bought import priced_slot
 from pool.accounting.changes import position
 from pool.accounting.comparison import differences
 from pool.accounting.recount import Progress, Recount, Through
+from pool.storage.backup import mark_restored
 from pool.storage.database import Database, DatabaseError, ReadableDatabase, Reader, set_once
 from pool.storage.opening import ACCOUNTS_FILE, open_database, open_for_reading
 
@@ -43,6 +44,9 @@ async def rebuild(settings: Settings, tell: Tell, progress: Progress, into: Path
             database = await open_database(None, Path(place), holder="rebuild", now_us=0)
             stack.push_async_callback(database.close)
             found = await _counted(settings, database, live, tell, progress)
+            if into is not None:
+                async with database.writing() as writer:
+                    await mark_restored(writer, f"the accounts were counted again into {into.name}")
         if into is not None:
             await asyncio.to_thread(_move, Path(place) / ACCOUNTS_FILE, into)
         return found

@@ -26,7 +26,7 @@ from pool.accounting.journal_entries import (
     GapAccepted,
 )
 from pool.accounting.journal_lines import Entry
-from pool.accounting.journal_reading import read_entries
+from pool.accounting.journal_reading import JournalError, read_entries
 from pool.accounting.names import Names
 from pool.accounting.pricing import Pricing
 from pool.accounting.rollup import HOUR_SECONDS, roll_hour, rolled_slot
@@ -98,6 +98,11 @@ class Recount:
         await self._begin()
         journal = Path(self._settings.data_directory) / directories.JOURNAL
         entries = await asyncio.to_thread(lambda: list(read_entries(journal)))
+        if entries and entries[0].number > 1:
+            raise JournalError(
+                f"the journal was begun anew with entry {entries[0].number}: what was decided before is "
+                "lost, and accounts cannot be counted again from it"
+            )
         entries = [one for one in entries if through is None or one.number <= through.entry]
         await self._know_prices(entries)
         total = len(entries) + 1

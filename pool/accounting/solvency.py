@@ -3,6 +3,7 @@
 import msgspec
 
 from pool.accounting.ledger import (
+    ADOPTED_FEE,
     BALANCE,
     MINED,
     NETWORK,
@@ -82,11 +83,11 @@ async def report(reader: Reader, reserve_sats: int = 0) -> Solvency:
 
 
 async def _fees_borne(reader: Reader) -> int:
-    """What the operator has added to the fees of payments."""
+    """What the operator has added to the fees of payments, and has paid for sends that were adopted."""
     row = await reader.row(
         "SELECT COALESCE(SUM(ledger.sats), 0) FROM ledger JOIN account ON account.id = ledger.account_id "
-        "WHERE account.name = ? AND ledger.payment_id IS NOT NULL",
-        OPERATOR,
+        "WHERE account.name = ? AND (ledger.payment_id IS NOT NULL OR ledger.kind = ?)",
+        *(OPERATOR, ADOPTED_FEE),
     )
     return 0 if row is None else -int(row[0])
 

@@ -13,6 +13,7 @@ import msgspec
 
 from pool.accounting.journal_entries import (
     Adopted,
+    JournalBegun,
     PaymentAbandoned,
     PaymentBroadcast,
     PaymentConfirmed,
@@ -42,12 +43,14 @@ class Situation(enum.Enum):
     EVEN = "even"
     CRASH_WINDOW = "crash window"  # it lacks the last entry alone: roll it forward
     OLDER_DATABASE = "older database"  # it lacks more than one: a backup, or a rebuild
+    JOURNAL_BEGUN_LATER = "journal begun later"  # it lacks entries that the journal has lost
     OTHER_JOURNAL = "other journal"  # its last entry has another hash here: two histories
     JOURNAL_BEHIND = "journal behind"  # it knows entries that the journal lacks: an older or a lost journal
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the database holds: its last journal entry (0 and 64 zeros: none), its payments, its attempts."""
+    """What the database holds: its last journal entry (0 and 64 zeros: none), its payments, and the
+    transactions that it can explain."""
 
     number: int
     hash: str
@@ -96,6 +99,7 @@ class _Comparison:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._last_number = 0
+        self._lost = 0  # the last of the entries that are lost
         self._hash_there = None if known.number else known.hash
         self._missing: list[Entry] = []
         self._payments: list[tuple[int, Entry]] = []
@@ -104,6 +108,10 @@ class _Comparison:
         self._highest = max(known.payment_ids, default=0)
 
     def take(self, entry: Entry) -> None:
+        if self._last_number == 0 and isinstance(entry.body, JournalBegun):
+            self._lost = entry.number - 1
+            if self._lost == self._known.number:
+                self._hash_there = entry.previous
         self._last_number = entry.number
         if entry.number == self._known.number:
             self._hash_there = entry.hash
@@ -138,6 +146,8 @@ class _Comparison:
     def _situation(self) -> Situation:
         if self._known.number > self._last_number:
             return Situation.JOURNAL_BEHIND
+        if self._known.number < self._lost:
+            return Situation.JOURNAL_BEGUN_LATER
         if self._hash_there != self._known.hash:
             return Situation.OTHER_JOURNAL
         if len(self._missing) > 1:

@@ -145,6 +145,30 @@ def correct(
 
 
 @app.command()
+def begin_journal(config: SettingsFile, reason: Reason) -> None:
+    """Where the journal is lost for good: begin another. Payouts wait until everything paid is matched."""
+    from pool.accounting.lost_journal import begin_journal as begin
+    from pool.commands.books import EXPECTED, leased, now_us, readable
+
+    settings = load_settings(config)
+
+    async def work() -> int:
+        async with readable(settings):
+            pass  # accounts that are not there yet are not made by a slip of a path
+        async with leased(settings, "engineroom accounts begin-journal") as database:
+            return await begin(Path(settings.data_directory), database, reason, now_us())
+
+    try:
+        number = run(work())
+    except EXPECTED as error:
+        fail(str(error))
+    typer.echo(
+        f"journal entry {number} begins a new journal; payouts are on hold until every send of the wallet "
+        "has found its payment, see `payouts adopt`"
+    )
+
+
+@app.command()
 def settle(
     config: SettingsFile,
     block: Annotated[str, typer.Argument(help="The block's hash, as `blocks` lists it.")],

@@ -20,6 +20,9 @@ Progress = Callable[[int, int], None]
 """(done, total): pages or rows, whichever are being copied."""
 
 
+RESTORED_KEY = "restored"  # in meta, until the accountant has put payouts on hold for it
+
+
 class _Table(msgspec.Struct, frozen=True):
     """A table of the accounts; after those that it refers to."""
 
@@ -43,6 +46,14 @@ async def backup(database: ReadableDatabase, target: Path, progress: Progress | 
             await _copy(reader, writer, await _tables(writer), report)
 
 
+async def mark_restored(writer: Writer, how: str) -> None:
+    """Have the accountant put payouts on hold at its next start, until all that was paid is matched."""
+    await writer.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        *(RESTORED_KEY, how),
+    )
+
+
 async def restore(
     file: Path,
     database: Database,
@@ -62,7 +73,7 @@ async def restore(
         if schema == 0:
             raise DatabaseError(f"{file}: holds no accounts of a pool")
         if schema == len(known):
-            await _restore(reader, database, report)
+            await _restore(reader, database, report, file)
             return
     with tempfile.TemporaryDirectory() as folder:
         updated = Path(folder) / "backup.sqlite"
@@ -70,7 +81,7 @@ async def restore(
             await draft.copy_pages(file, _nothing)
             await migrate(draft.transaction, SQLITE, known, str(file))
         async with reading_file(updated) as reader:
-            await _restore(reader, database, report)
+            await _restore(reader, database, report, file)
 
 
 def _from_thread(report: Progress) -> Progress:
@@ -83,11 +94,12 @@ def _from_thread(report: Progress) -> Progress:
     return call
 
 
-async def _restore(reader: Reader, database: Database, report: Progress) -> None:
+async def _restore(reader: Reader, database: Database, report: Progress, file: Path) -> None:
     tables = await _tables(reader)
     async with database.writing() as writer:
         await _refuse_filled(writer, tables, database.description)
         await _copy(reader, writer, tables, report)
+        await mark_restored(writer, f"the accounts were restored from {file.name}")
         if not isinstance(database, SqliteReadable):
             await _advance_identities(writer)
 

@@ -210,6 +210,9 @@ CREATE INDEX ledger_by_block ON ledger (block_hash);
 CREATE INDEX ledger_by_account ON ledger (account_id);
 CREATE INDEX ledger_by_payment ON ledger (payment_id);
 
+-- Sends of the wallet that no payment explains and a person has explained.
+CREATE TABLE adopted_send (txid TEXT PRIMARY KEY, reason TEXT NOT NULL, adopted_us {int} NOT NULL){strict};
+
 -- A cache of the ledger's sums, compared with it at start and by `accounts verify`.
 CREATE TABLE balance (
     account_id {int} NOT NULL, pot TEXT NOT NULL, sats {int} NOT NULL, PRIMARY KEY (account_id, pot)

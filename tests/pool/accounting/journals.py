@@ -76,6 +76,7 @@ BODIES: tuple[kinds.Body, ...] = (
     kinds.FeeMeanFixed(hour=472_222, fee_millionths=20_000),
     kinds.BlockLeftOpen(hash=B, reason="its plan is lost"),
     kinds.Adopted(entry=None, txid=C, payees=PAYEES, reason="sent by hand"),
+    kinds.JournalBegun(reason="the disk of the journal is gone"),
     kinds.Restored(database_number=3, database_hash=A, reason="backup of yesterday"),
     kinds.Correction(account="ltc1qa", against="@operator", pot="balance", sats=-1, reason="a slip"),
 )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from payouts.wallet import WalletSend
 from pool.accounting import policy_changes
-from pool.accounting.matching import RESTORED, Matching
+from pool.accounting.matching import Matching
 from pool.accounting.payer import Payer
+from pool.accounting.policy_changes import RESTORED
 from tests.pool.accounting.building import ALICE, BOB, Accounts, accounts_in
 from tests.pool.accounting.paying import RULES, paying_in
 from tests.pool.accounting.scripted_wallet import ScriptedWallet

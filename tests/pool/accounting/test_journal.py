@@ -54,7 +54,10 @@ def test_entries_after_a_number_and_the_last_one_are_known_again_after_opening(t
         assert (journal.last_number, journal.last_hash) == (len(BODIES), entries[-1].hash)
         assert list(journal.entries(after=15)) == entries[15:]
         assert journal.append(HOLD, AT_US) == len(BODIES) + 1
-    assert [entry.number for entry in read_entries(tmp_path, after=20)] == [21, 22, 23]
+    assert [entry.number for entry in read_entries(tmp_path, after=len(BODIES) - 1)] == [
+        len(BODIES),
+        len(BODIES) + 1,
+    ]
 
 
 def test_an_empty_journal_has_no_entries_and_says_so(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from pool.accounting.changes import Changes
 from pool.accounting.directories import JOURNAL
 from pool.accounting.journal import Journal
 from pool.accounting.journal_entries import Body
-from pool.accounting.matching import RESTORED, HistoriesDiffer, Matching
+from pool.accounting.matching import HistoriesDiffer, Matching
+from pool.accounting.policy_changes import RESTORED
 from pool.storage.backup import backup
+from pool.storage.backup import restore as copy_back
 from pool.storage.database import Database, Writer
-from pool.storage.opening import ACCOUNTS_FILE
+from pool.storage.opening import ACCOUNTS_FILE, open_database
 from tests.pool.accounting.building import ALICE, BOB, NOW_US, Accounts, accounts_in
 from tests.pool.accounting.scripted_wallet import ScriptedWallet
 
@@ -264,3 +266,38 @@ async def test_a_journal_that_is_behind_or_lost_is_refused(directory: Path) -> N
         with pytest.raises(HistoriesDiffer, match="journal ends at 0"):
             await matching(made).begin(NOW_US)
         assert made.journal.last_number == 0
+
+
+async def test_what_restore_has_filled_is_held_also_where_the_journal_knows_no_more(tmp_path: Path) -> None:
+    """Backup and journal of the same moment: only the wallet could know more."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+    async with accounts_in(old) as made:
+        await made.earn(ALICE, 500_000)
+        await backup(made.database, tmp_path / "evening.db")
+    shutil.copytree(old / JOURNAL, new / JOURNAL)
+    database = await open_database(None, new, holder="restore", now_us=NOW_US)
+    await copy_back(tmp_path / "evening.db", database)
+    await database.close()
+    async with accounts_in(new) as made:
+        dying = MortalDatabase(
+            made.database, 1
+        )  # the hold is written, that it was asked for is not forgotten
+        changes = Changes(made.journal, dying, made.names)  # type: ignore[arg-type]
+        with pytest.raises(Killed):
+            await Matching(made.journal, dying, changes).begin(NOW_US)  # type: ignore[arg-type]
+    async with accounts_in(new) as made:
+        await matching(made).begin(NOW_US)
+        assert await holds(made) == [("all", RESTORED)]
+        assert len([one for one in made.entries() if isinstance(one, journal_entries.HoldPlaced)]) == 1
+        wallet = ScriptedWallet()
+        wallet.sends = (sent(),)
+        await matching(made).look(wallet, NOW_US)
+        assert await holds(made) == [("all", RESTORED)]
+        wallet.sends = ()
+        await matching(made).look(wallet, NOW_US)
+        assert await holds(made) == []
+    async with accounts_in(new) as made:
+        await matching(made).begin(NOW_US)
+        assert await holds(made) == [], "it is asked for once"

@@ -19,10 +19,10 @@ from payouts.wallet import (
 )
 from pool.accounting import journal_entries
 from pool.accounting.control import LONGEST_LINE_BYTES, ControlSocket, NobodyThere, Refused, ask
-from pool.accounting.matching import RESTORED, Matching
+from pool.accounting.matching import Matching
 from pool.accounting.operations import OperationRules, Operations
 from pool.accounting.payer import Outcome
-from pool.accounting.policy_changes import holds
+from pool.accounting.policy_changes import RESTORED, holds
 from stratum.work.coin import network
 from tests.pool.accounting.building import (
     ALICE,

@@ -87,6 +87,21 @@ def test_a_block_whose_plan_is_lost_is_divided_by_hand(tmp_path: Path) -> None:
     assert pool.run(*how, "--to", f"{ALICE}=1.5").code == 2
 
 
+def test_a_lost_journal_is_begun_again_behind_the_database(pool: Pool) -> None:
+    (pool.directory / JOURNAL).rename(pool.directory / "lost")
+    refused = pool.run("payouts", "hold", "all", "--reason", "x")
+    assert refused.code == 1
+    assert "docs/operations.md, lost journal" in refused.err
+    begun = pool.run("accounts", "begin-journal", "--reason", "its disk is gone")
+    assert begun.code == 0
+    assert begun.out.startswith("journal entry 7 begins a new journal; payouts are on hold until")
+    assert last(pool) == journal_entries.JournalBegun(reason="its disk is gone")
+    assert "on hold: the journal was lost: its disk is gone" in pool.run("payouts", "preview").err
+    again = pool.run("accounts", "begin-journal", "--reason", "again")
+    assert (again.code, again.err.count("\n")) == (1, 1)
+    assert "holds a journal, up to entry 7: move it away first" in again.err
+
+
 def test_a_preview_says_who_is_paid_and_that_no_wallet_was_asked(pool: Pool) -> None:
     ended = pool.run("payouts", "preview")
     assert ended.code == 0

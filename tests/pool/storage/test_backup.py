@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pool.storage.backup import backup, restore
+from pool.storage.backup import RESTORED_KEY, backup, restore
 from pool.storage.database import Database, DatabaseError, NewerDatabase, ReadableDatabase, Row, set_once
 from pool.storage.migrate import Migration, known_migrations
 from tests.harness.postgres import Postgres
@@ -71,7 +71,10 @@ async def test_a_backup_of_either_database_is_restored_into_either(
     with Place.lent(tmp_path / "target", server) as target:
         async with target.opened() as database:
             await restore(file, database)
-            assert await contents(database) == expected
+            found = await contents(database)
+            # so that payouts are on hold at the next start
+            found["meta"].remove((RESTORED_KEY, "the accounts were restored from accounts.backup"))
+            assert found == expected
             assert (await add(database, "new"))[0] > ACCOUNT  # the ids go on where they were
             assert database.token == 1
 
