@@ -33,6 +33,8 @@ class Space:
     ) -> None:
         self.limits = limits or SpaceLimits()
         self.admits = True  # whether new connections are welcome
+        # What room there is is for blocks: a share that took it would cost the next one.
+        self.is_for_blocks = False
         self._path = directory / "reserve"
         self._directory = directory
         self._disk = disk
@@ -47,8 +49,11 @@ class Space:
         except OSError as error:
             self._alarms.raised("spool-space", f"cannot tell how much room {self._directory} has: {error}")
             return
-        if not self._has_reserve and free_bytes > self.limits.reserve_bytes + self.limits.refused_bytes:
-            self._take_back()
+        if not self._has_reserve:
+            if free_bytes > self.limits.reserve_bytes + self.limits.refused_bytes:
+                self._take_back()
+            elif free_bytes < self.limits.reserve_bytes:
+                self.is_for_blocks = True
         self.admits = free_bytes >= self.limits.refused_bytes
         left = f"{free_bytes // MIB} MiB are left for {self._directory}"
         if free_bytes < self.limits.low_bytes:
@@ -71,11 +76,14 @@ class Space:
             if not self._has_reserve:
                 return False
             self._has_reserve = False
+            self.is_for_blocks = True
             try:
                 self._disk.remove(self._path)
             except OSError:
                 return False
-        self._alarms.raised("spool-reserve", "the space kept for blocks is in use: make room on the disk")
+        self._alarms.raised(
+            "spool-reserve", "the space kept for blocks is in use, shares are refused: make room on the disk"
+        )
         return True
 
     def release(self) -> None:
@@ -93,4 +101,5 @@ class Space:
                 self._alarms.raised("spool-reserve", f"cannot keep space back for blocks: {error.strerror}")
                 return
             self._has_reserve = True
+            self.is_for_blocks = False
         self._alarms.over("spool-reserve")

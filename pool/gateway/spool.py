@@ -131,6 +131,8 @@ class Spool:
         )
 
     def _append(self, block: bytes, is_urgent: bool) -> bool:
+        if self._space.is_for_blocks and not is_urgent:
+            return False
         if self._unsynced_bytes > self._limits.unsynced_bytes and not is_urgent:
             self._alarms.raised("spool-sync", "the disk does not sync: shares are refused until it does")
             return False

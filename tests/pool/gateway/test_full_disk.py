@@ -59,7 +59,9 @@ def test_a_full_disk_refuses_frames_keeps_what_it_took_and_has_room_for_a_block(
     recording.space.check()
     assert not recording.space.admits
     assert write(recording, 1000, is_urgent=True), "the reserve is for this"
-    assert [frame.at_us for frame in frames(small_disk)] == [*taken, 1000]
+    assert not write(recording, 78), "and for nothing else: what is left of it is the next block's"
+    assert write(recording, 1001, is_urgent=True)
+    assert [frame.at_us for frame in frames(small_disk)] == [*taken, 1000, 1001]
     recording.spool.close()
     recording.release()
 

@@ -1,5 +1,7 @@
 """The spool's writer: what is written is read back, once, through full disks, failing syncs and restarts."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -220,8 +222,12 @@ def test_a_block_is_recorded_in_the_space_kept_for_it_when_the_disk_is_full(writ
     assert writer.write(3, is_urgent=True), "at once, without waiting for the next try"
     assert [frame.records for frame in writer.frames()] == [[Left(1)], [Left(3)]]
     assert "spool-reserve" in writer.alarms.active
+    assert not writer.write(4), "there is room now, and it is for blocks"
+    assert writer.write(5, is_urgent=True)
     writer.space.check()
     assert "spool-reserve" not in writer.alarms.active, "taken back when there is room again"
+    assert writer.write(6)
+    assert writer.numbers() == [1, 2, 3, 4]
 
 
 def test_where_no_new_segment_can_begin_the_old_one_goes_on(tmp_path: Path) -> None:
@@ -481,3 +487,19 @@ def test_a_start_without_room_for_the_reserve_alarms(tmp_path: Path) -> None:
     space.open()
     assert "spool-reserve" in writer.alarms.active
     assert not space.make_room()
+    assert space.is_for_blocks, "what little there is"
+
+
+def test_a_file_system_that_keeps_no_space_back_alarms_and_takes_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(tmp_path)
+
+    def refuse(path: Path, size_bytes: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(writer.disk, "preallocate", refuse)
+    space = Space(writer.directory, writer.disk, writer.alarms)
+    space.open()
+    assert "spool-reserve" in writer.alarms.active
+    assert not space.is_for_blocks
