@@ -110,6 +110,11 @@ def archived(archive: Path, source: str | None = None, epoch: str | None = None)
     return sorted(found, key=lambda one: (one.record.source, one.record.epoch, one.record.serial))
 
 
+def is_archive(folder: Path) -> bool:
+    """Whether a folder holds any source's segments; a wrong path does not pass for an empty archive."""
+    return next(folder.glob(f"*/*{SUFFIX}"), None) is not None
+
+
 def deletable(
     segments: Iterable[ArchivedSegment], needed_from_us: int | None, retention_us: int, now_us: int
 ) -> list[ArchivedSegment]:

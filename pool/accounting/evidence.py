@@ -29,6 +29,7 @@ class Evidence(msgspec.Struct, frozen=True):
     spans: tuple[Span, ...]
     differences: tuple[str, ...]
     notes: tuple[str, ...]
+    is_by_other_rules: bool = False  # what it was divided by is not in the shares at all
 
 
 def gather(body: Body, archive: Path | None, digests: Sequence[Span], advance: Advance) -> Evidence:
@@ -36,20 +37,26 @@ def gather(body: Body, archive: Path | None, digests: Sequence[Span], advance: A
 
     Raises ArchiveError, SpoolError and OSError for an archive that cannot be read.
     """
-    if body.by_hand is not None:
-        return Evidence((), (), (f"it was divided by hand ({body.by_hand}): shares say nothing of that",))
-    if body.plan_id is not None or body.rules.scheme == "solo":
-        return Evidence((), (), ("the coinbase paid by a plan: its weights are the plan's, not the shares'",))
-    if body.rules.scheme in BOUGHT:
-        return Evidence(
-            (), (), ("whose work was bought at its price is not in the shares: it is not counted",)
-        )
+    other_rules = _other_rules(body)
+    if other_rules is not None:
+        return Evidence((), (), (other_rules,), is_by_other_rules=True)
     streams, differences, notes = _streams(body, archive)
     covered = _intersection([stream.covered for stream in streams]) if streams else []
     parts = _useful(digests, covered, wanted_ranges(body))
     ranges = _clipped(covered, [(span.from_slot, span.through_slot) for span in parts], body)
     found, more = _counted(streams, ranges, body, advance)
     return Evidence((*parts, *found), tuple(differences), (*notes, *more))
+
+
+def _other_rules(body: Body) -> str | None:
+    """Why shares say nothing of how it was divided, where that is so."""
+    if body.by_hand is not None:
+        return f"it was divided by hand ({body.by_hand}): shares say nothing of that"
+    if body.plan_id is not None or body.rules.scheme == "solo":
+        return "the coinbase paid by a plan: its weights are the plan's, not the shares'"
+    if body.rules.scheme in BOUGHT:
+        return "whose work was bought at its price is not in the shares: it is not counted"
+    return None
 
 
 # ---------------------------------------------------------------------- what there is

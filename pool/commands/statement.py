@@ -16,6 +16,7 @@ Keys = Annotated[
     Path | None,
     typer.Option(help="A directory with the public keys (*.pub.pem) that you trust."),
 ]
+NOT_ALL_CHECKED = 3
 SlotRanges = tuple[tuple[int, int], ...]
 
 
@@ -55,7 +56,11 @@ def verify(
     ] = None,
     keys: Keys = None,
 ) -> None:
-    """Count a statement again, without the database, and say from what; exit code 0 or 1."""
+    """Count a statement again, without the database, and say from what.
+
+    Exit code 0: nothing differs; 1: something does; 3: nothing does, and the archive does not show it all.
+    """
+    from pool.accounting.archive import is_archive
     from pool.accounting.archive_file import ArchiveError
     from pool.accounting.evidence import gather
     from pool.accounting.settling import settled_as_stated
@@ -67,6 +72,8 @@ def verify(
     from pool.reports.statements import read
     from pool.spool.frames import SpoolError
 
+    if archive is not None and not is_archive(archive):
+        fail(f"{archive} holds no segments of any source: it is no archive of a pool", 2)
     try:
         statement = read(file)
         trusted = None if keys is None else read_public_keys(keys)
@@ -90,7 +97,10 @@ def verify(
         complain(difference)
     if differences:
         raise typer.Exit(1)
-    typer.echo("nothing differs")
+    if archive is not None and result.unchecked and not found.is_by_other_rules:
+        typer.echo("nothing differs in what was checked")
+        raise typer.Exit(NOT_ALL_CHECKED)
+    typer.echo("nothing differs" if archive is not None else "nothing differs; shares were not counted")
 
 
 def _digest_spans(directory: Path | None, trusted: dict[str, bytes] | None) -> "list[Span]":

@@ -146,6 +146,7 @@ def test_a_statement_is_counted_again_from_the_shares(settled: Settled) -> None:
 def test_without_shares_window_and_amounts_are_checked(settled: Settled) -> None:
     ended = settled.verify()
     assert ended.code == 0
+    assert ended.out.endswith("nothing differs; shares were not counted\n")
     assert "not checked, window and amounts excepted: 2023-10-15 00:00 to 2023-11-14 00:00 UTC" in ended.out
 
 
@@ -199,7 +200,7 @@ def test_shares_that_came_after_the_marks_are_not_counted(settled: Settled) -> N
 def test_where_a_segment_is_gone_its_slots_are_named_as_unchecked(settled: Settled) -> None:
     settled.segments[0].path.unlink()
     ended = settled.verify_with_archive()
-    assert ended.code == 0
+    assert ended.code == 3
     # the first frame that is left was made at 12 s: its slot may be there in part only
     assert "1 of the 2 segments that it names are not here" in ended.out
     assert "counted from shares: 2023-11-14 00:00 to 2023-11-14 00:00 UTC" in ended.out
@@ -211,9 +212,19 @@ def test_a_digest_stands_for_shares_that_are_gone(settled: Settled) -> None:
     settled.write_digest(work)
     settled.segments[0].path.unlink()
     ended = settled.verify_with_archive()
-    assert ended.code == 0
+    assert ended.code == 3
     assert "compared with digests: 2023-11-14 00:00 to 2023-11-14 00:00 UTC" in ended.out
     assert "not checked, window and amounts excepted: 2023-10-15 00:00 to 2023-11-13 23:59 UTC" in ended.out
+
+
+def test_a_folder_that_is_no_archive_is_a_wrong_path(settled: Settled, tmp_path: Path) -> None:
+    for folder in (tmp_path / "nowhere", settled.keys):
+        ended = settled.verify("--archive", str(folder))
+        assert (ended.code, ended.out, ended.err) == (
+            2,
+            "",
+            f"engineroom: {folder} holds no segments of any source: it is no archive of a pool\n",
+        )
 
 
 def test_a_digest_that_says_otherwise_is_a_difference(settled: Settled) -> None:
