@@ -31,6 +31,11 @@ def coins_text(sats: int) -> str:
     return f"{sign}{size // 100_000_000}.{size % 100_000_000:08d}"
 
 
+def counted(number: int, one: str) -> str:
+    """`1 account`, `2 accounts`."""
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
 def span_text(seconds: float) -> str:
     """A span in its largest fitting unit: `3.4 days`, `12 seconds`."""
     for length, name in _SPANS:

@@ -20,7 +20,7 @@ from pool.audit.keys import read_public_keys
 from pool.reports.verification import verify as verify_accounts
 from pool.storage.database import Reader
 from pool.storage.opening import open_for_reading
-from pool.wording import coins_text
+from pool.wording import coins_text, counted
 
 Progress = Callable[[int, int], None]
 
@@ -47,8 +47,8 @@ async def verify(settings: Settings, tell: Callable[[str], object], progress: Pr
     finally:
         await live.close()
     tell(
-        f"{found.ledger_rows} ledger rows, {found.journal_entries} journal entries, "
-        f"{found.statements} statements"
+        f"{counted(found.ledger_rows, 'ledger row')}, {found.journal_entries:,} journal "
+        f"{'entry' if found.journal_entries == 1 else 'entries'}, {counted(found.statements, 'statement')}"
     )
     sums = found.solvency
     tell(

@@ -1,7 +1,7 @@
 """`engineroom accounts`, `balance`, `blocks`: what the accounts say, and what a person does to them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -15,6 +15,7 @@ app = typer.Typer(
     help="Who mined, what they are owed, what they got; and whether the accounts are in order.",
     no_args_is_help=True,
 )
+MOST_FAULTS = 20
 Reason = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 
 
@@ -33,13 +34,13 @@ def list_accounts(
     if config is None:
         raise typer.BadParameter("Missing option '-c' / '--config'.")
     from pool.commands.books import now_us, report
-    from pool.commands.tables import ACCOUNTS
+    from pool.commands.tables import accounts_columns
     from pool.reports.accounts import AccountLine, accounts
     from pool.reports.rendering import show, stdout_console
 
     form = form_of(as_json, as_csv)
     lines = report(load_settings(config), lambda reader: accounts(reader, now_us()))
-    show(lines, ACCOUNTS, AccountLine, form, stdout_console(), "nobody has mined here yet")
+    show(lines, accounts_columns(lines), AccountLine, form, stdout_console(), "nobody has mined here yet")
 
 
 @app.command()
@@ -57,20 +58,20 @@ def sources(config: SettingsFile, as_json: AsJson = False, as_csv: AsCsv = False
 
 
 @app.command()
-def verify(config: SettingsFile) -> None:
+def verify(config: SettingsFile, as_json: AsJson = False) -> None:
     """Look for contradictions in ledger, journal, statements, digests and archive; exit code 0 or 1."""
     from pool.accounting.verify import verify as look
     from pool.audit.keys import KeyRefused
     from pool.commands.books import EXPECTED
     from pool.commands.progress import progress
 
-    settings = load_settings(config)
+    settings, told = load_settings(config), list[str]()
     try:
         with progress("verifying") as advance:
-            faults = run(look(settings, typer.echo, advance))
+            faults = run(look(settings, told.append, advance))
     except (*EXPECTED, KeyRefused, OSError) as error:
         fail(str(error))
-    _end_with(tuple(faults), "nothing contradicts anything")
+    _end_with(_Found(told, faults), as_json, "nothing contradicts anything")
 
 
 @app.command()
@@ -80,6 +81,7 @@ def rebuild(
         Path | None,
         typer.Option(help="A new SQLite file that keeps what was counted: for lost accounts."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Count the accounts again from archive and journal, and compare them; exit code 0 or 1."""
     from pool.accounting.archive_file import ArchiveError
@@ -88,21 +90,38 @@ def rebuild(
     from pool.commands.progress import progress
     from pool.spool.frames import SpoolError
 
-    settings = load_settings(config)
+    settings, told = load_settings(config), list[str]()
     try:
         with progress("counting again") as advance:
-            differences = run(count_again(settings, typer.echo, advance, into))
+            differences = run(count_again(settings, told.append, advance, into))
     except (*EXPECTED, ArchiveError, SpoolError) as error:
         fail(str(error))
     if into is not None:
-        typer.echo(f"{into}: the accounts as they were counted")
-    _end_with(tuple(differences), "the accounts are what archive and journal make them")
+        told.append(f"{into}: the accounts as they were counted")
+    _end_with(_Found(told, differences), as_json, "the accounts are what archive and journal make them")
 
 
-def _end_with(faults: tuple[str, ...], all_is_well: str) -> None:
-    for fault in faults:
+class _Found(NamedTuple):
+    """What was looked at or could not be, and what is wrong: sentences."""
+
+    told: list[str]
+    faults: list[str]
+
+
+def _end_with(found: _Found, as_json: bool, all_is_well: str) -> None:
+    """Some examples for a person, all of them for a program."""
+    if as_json:
+        from pool.reports.rendering import json_text
+
+        typer.echo(json_text({"told": found.told, "faults": found.faults}), nl=False)
+        raise typer.Exit(1 if found.faults else 0)
+    for line in found.told:
+        typer.echo(line)
+    for fault in found.faults[:MOST_FAULTS]:
         complain(fault)
-    if faults:
+    if len(found.faults) > MOST_FAULTS:
+        complain(f"… and {len(found.faults) - MOST_FAULTS:,} more: --json has them all")
+    if found.faults:
         raise typer.Exit(1)
     typer.echo(all_is_well)
 

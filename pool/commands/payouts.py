@@ -19,7 +19,7 @@ def preview(config: SettingsFile, as_json: AsJson = False, as_csv: AsCsv = False
     from pool.commands.books import act
     from pool.commands.tables import PREVIEW
     from pool.reports.rendering import Form, json_text, show, stdout_console
-    from pool.wording import coins_text
+    from pool.wording import coins_text, counted
 
     form = form_of(as_json, as_csv)
     found = act(load_settings(config), "payouts_preview", Preview)
@@ -30,7 +30,8 @@ def preview(config: SettingsFile, as_json: AsJson = False, as_csv: AsCsv = False
     if form is Form.TABLE:
         if found.more:
             typer.echo(f"… and {found.more} more")
-        typer.echo(f"\n{found.paid} accounts are paid, {coins_text(found.sats)} together")
+        are = "is" if found.paid == 1 else "are"
+        typer.echo(f"\n{counted(found.paid, 'account')} {are} paid, {coins_text(found.sats)} together")
         if not found.is_wallet_asked:
             typer.echo("without the wallet: network fees, dust and the daily limit are left aside")
         if found.obstacle is not None:
@@ -41,12 +42,13 @@ def preview(config: SettingsFile, as_json: AsJson = False, as_csv: AsCsv = False
 def list_payments(
     config: SettingsFile, most: Most = 50, as_json: AsJson = False, as_csv: AsCsv = False
 ) -> None:
-    """List payments: state, amount, fee, transaction."""
+    """List payments, coinbases' too: state, amount, fee, transaction; and what holds them."""
     from pool.commands.books import report
     from pool.commands.tables import PAYMENTS
     from pool.reports.payments import PaymentLine, holds, payments
     from pool.reports.rendering import Form, show, stdout_console
     from pool.storage.database import Reader
+    from pool.wording import coins_text
 
     async def read(reader: Reader) -> tuple[list[PaymentLine], list[str]]:
         held = [f"{hold.scope} is on hold: {hold.reason}" for hold in await holds(reader)]
@@ -57,9 +59,13 @@ def list_payments(
     show(lines, PAYMENTS, PaymentLine, form, stdout_console(), "nothing has been paid yet")
     if form is Form.TABLE:
         for line in lines:
-            if line.reason or len(line.attempts) > 1:
-                tries = f"{len(line.attempts)} attempts" if len(line.attempts) > 1 else ""
-                typer.echo(f"payment {line.id}: {'; '.join(filter(None, (tries, line.reason)))}")
+            name = f"the coinbase of {line.block_hash}" if line.id is None else f"payment {line.id}"
+            if line.reason:
+                typer.echo(f"{name}: {line.reason}")
+            for one in line.attempts if len(line.attempts) > 1 else ():
+                sent = f"sent at height {one.broadcast_height}" if one.broadcast_height else "not sent"
+                became = f"fee {coins_text(one.fee_sats)}, {'confirmed' if one.is_confirmed else sent}"
+                typer.echo(f"{name}, attempt {one.number}: {one.txid}, {became}")
         for hold in held:
             complain(hold)
 

@@ -1,5 +1,7 @@
 """The columns of each list, as a person wants to read them in 80 columns."""
 
+from collections.abc import Sequence
+
 from pool.accounting.requests import PreviewLine
 from pool.accounting.sources import CLOSED
 from pool.reports.accounts import AccountLine
@@ -21,7 +23,7 @@ def _behind(line: SourceLine) -> str:
     return "–" if line.state == CLOSED else span_text(line.lag_seconds)
 
 
-ACCOUNTS: tuple[Column[AccountLine], ...] = (
+_ACCOUNTS: tuple[Column[AccountLine], ...] = (
     Column("account", lambda one: one.account, is_shortened=True),
     Column("last seen", lambda one: moment(one.last_seen_us)),
     Column("24 hours", lambda one: hashrate_text(one.hashes_per_second), is_number=True),
@@ -29,6 +31,18 @@ ACCOUNTS: tuple[Column[AccountLine], ...] = (
     Column("balance", lambda one: coins_text(one.balance_sats), is_number=True),
     Column("paid", lambda one: coins_text(one.paid_sats), is_number=True),
 )
+_ON_ITS_WAY: Column[AccountLine] = Column(
+    "on its way", lambda one: coins_text(one.on_its_way_sats), is_number=True
+)
+
+
+def accounts_columns(lines: Sequence[AccountLine]) -> Sequence[Column[AccountLine]]:
+    """What is on its way has a column while there is any: 80 columns have no room for zeros."""
+    if not any(line.on_its_way_sats for line in lines):
+        return _ACCOUNTS
+    return (*_ACCOUNTS[:-1], _ON_ITS_WAY, _ACCOUNTS[-1])
+
+
 LEDGER: tuple[Column[LedgerLine], ...] = (
     Column("time", lambda one: moment(one.at_us)),
     Column("kind", lambda one: one.kind),
@@ -46,7 +60,7 @@ BLOCKS: tuple[Column[BlockLine], ...] = (
     Column("by", lambda one: one.finder or "–", is_shortened=True),
 )
 PAYMENTS: tuple[Column[PaymentLine], ...] = (
-    Column("no.", lambda one: str(one.id), is_number=True),
+    Column("no.", lambda one: "block" if one.id is None else str(one.id), is_number=True),
     Column("state", lambda one: one.state.replace("_", " ")),
     Column("to", lambda one: str(one.payees), is_number=True),
     Column("amount", lambda one: coins_text(one.sats), is_number=True),

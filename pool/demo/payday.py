@@ -70,7 +70,11 @@ class Payday:
                 found = await payments.payments(reader, 10)
         finally:
             await database.close()
-        return [PaidLine(one.id, one.payees, one.sats, one.fee_sats, one.txid or "") for one in found]
+        return [
+            PaidLine(one.id, one.payees, one.sats, one.fee_sats, one.txid or "")
+            for one in found
+            if one.id is not None  # not a coinbase's
+        ]
 
     async def _make_blocks(self, count: int) -> None:
         await self._rpc.call("generatetoaddress", count, self._filler, result=list[str])

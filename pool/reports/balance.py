@@ -3,7 +3,7 @@
 import msgspec
 
 from pool.accounting.ledger import BALANCE, IMMATURE
-from pool.reports.paid import paid_sats
+from pool.reports.paid import on_its_way_sats, paid_sats
 from pool.storage.database import Reader
 
 
@@ -65,7 +65,7 @@ async def balance(
         account=account,
         immature_sats=pots.get(IMMATURE, 0),
         balance_sats=pots.get(BALANCE, 0),
-        on_its_way_sats=await _on_its_way(reader, number),
+        on_its_way_sats=(await on_its_way_sats(reader)).get(number, 0),
         paid_sats=(await paid_sats(reader)).get(number, 0),
         payee=payee or account,
         minimum_sats=pool_minimum_sats if minimum_sats is None else minimum_sats,
@@ -74,16 +74,6 @@ async def balance(
         holds=await _holds(reader, account),
         rows=await _rows(reader, number, most_rows),
     )
-
-
-async def _on_its_way(reader: Reader, account_id: int) -> int:
-    row = await reader.row(
-        "SELECT COALESCE(SUM(payment_item.sats), 0) FROM payment_item "
-        "JOIN payment ON payment.id = payment_item.payment_id "
-        "WHERE account_id = ? AND payment.state NOT IN ('confirmed', 'abandoned')",
-        account_id,
-    )
-    return 0 if row is None else int(row[0])
 
 
 async def _pending(reader: Reader, account_id: int) -> PendingPayee | None:

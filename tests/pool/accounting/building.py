@@ -109,15 +109,25 @@ class Accounts:
         return block_hash
 
     async def settle(
-        self, block_hash: str, earned: Mapping[str, int], *, statement_hash: str = "bb" * 32
+        self,
+        block_hash: str,
+        earned: Mapping[str, int],
+        *,
+        paid: Mapping[str, int] | None = None,
+        statement_hash: str = "bb" * 32,
     ) -> None:
-        """Divide a block's reward."""
+        """Divide a block's reward; `paid` is what its coinbase has paid of it."""
         row = await self._row(block_hash)
         parts = [
             journal_entries.Credit(account=account, credit_kind="credit", sats=sats)
             for account, sats in earned.items()
         ]
         mined = journal_entries.Credit(account=ledger.MINED, credit_kind="block", sats=-sum(earned.values()))
+        if paid:
+            parts += [
+                journal_entries.Credit(account=account, credit_kind="coinbase", sats=-sats)
+                for account, sats in (paid | {ledger.PAID: -sum(paid.values())}).items()
+            ]
         await self.changes.make(
             journal_entries.BlockSettled(
                 hash=block_hash,

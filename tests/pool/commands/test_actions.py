@@ -109,7 +109,7 @@ def test_a_preview_says_who_is_paid_and_that_no_wallet_was_asked(pool: Pool) -> 
         [ALICE, "the", "same", "0.00500000", "yes"],
         [BOB, "the", "same", "0.00090000", "no:", "below", "the", "minimum", "of", "100000", "sats"],
     ]
-    assert "1 accounts are paid, 0.00500000 together" in ended.out
+    assert "1 account is paid, 0.00500000 together" in ended.out
     assert "without the wallet" in ended.out
 
 

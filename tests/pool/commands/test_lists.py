@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from pool.accounting import journal_entries
 from tests.pool.accounting.building import ALICE, BOB, CAROL, EPOCH, MAINNET, NOW_US, Accounts
+from tests.pool.accounting.test_left_open import coinbase
 from tests.pool.commands.running import Pool, command
 
 LISTS = [
@@ -95,6 +98,70 @@ def test_holds_are_told_with_payments(pool: Pool) -> None:
     assert ended.code == 0
     assert ended.out.splitlines()[1].split()[:5] == ["1", "confirmed", "1", "0.00200000", "0.00001500"]
     assert ended.err == f"engineroom: {BOB} is on hold: a court says so\n"
+
+
+def test_what_a_coinbase_paid_is_a_payment_in_the_list(tmp_path: Path) -> None:
+    found: list[str] = []
+
+    async def paying(made: Accounts) -> None:
+        await filling(made)
+        made.now_us += 3_600_000_000
+        found.append(await made.block(ALICE, reward_sats=1_000, coinbase=coinbase((ALICE, 600), (BOB, 400))))
+        await made.settle(found[0], {ALICE: 600, BOB: 400}, paid={ALICE: 600, BOB: 300})
+
+    pool = Pool(tmp_path)
+    pool.fill(paying)
+    lines = pool.run("payouts", "list").out.splitlines()
+    assert lines[1].split()[:5] == ["block", "accepted", "2", "0.00000900", "0.00000000"]
+    assert lines[2].split()[:2] == ["1", "confirmed"]
+    one, other = json.loads(pool.run("payouts", "list", "--json").out)
+    assert (one["id"], one["block_hash"], other["id"], other["block_hash"]) == (None, found[0], 1, None)
+    transaction = bytes.fromhex(coinbase((ALICE, 600), (BOB, 400)))
+    assert one["txid"] == sha256(sha256(transaction).digest()).digest()[::-1].hex()
+
+
+def test_every_attempt_of_a_payment_and_the_reason_it_waits_for_are_told(tmp_path: Path) -> None:
+    async def bumped(made: Accounts) -> None:
+        await filling(made)
+        await made.pay({ALICE: 100_000}, is_confirmed=False)
+        aside = journal_entries.PaymentSetAside(payment_id=2, reason="the node is silent")
+        await made.changes.make(aside, NOW_US)
+        second = journal_entries.PaymentSigned(
+            payment_id=2, attempt=2, txid="ab" * 32, raw="00", inputs=(), fee_sats=777, weight=400
+        )
+        await made.changes.make(second, NOW_US)
+
+    pool = Pool(tmp_path)
+    pool.fill(bumped)
+    lines = pool.run("payouts", "list").out.splitlines()
+    assert "payment 2: the node is silent" in lines
+    assert f"payment 2, attempt 2: {'ab' * 32}, fee 0.00000777, not sent" in lines
+    assert any(line.startswith("payment 2, attempt 1: ") and "sent at height 900" in line for line in lines)
+    line = pool.run("accounts").out.splitlines()
+    assert "on its way" in line[0]
+    assert next(one for one in line if one.startswith(ALICE)).split()[-2:] == ["0.00100000", "0.00198500"]
+
+
+def test_who_came_an_hour_ago_has_the_hashrate_of_that_hour(tmp_path: Path) -> None:
+    async def mining(made: Accounts) -> None:
+        made.now_us = time.time_ns() // 1000
+        await made.work(ALICE, 2**40, seconds_ago=3_600)
+        await made.work(ALICE, 2**40, seconds_ago=60)
+        await made.work(BOB, 2**40, seconds_ago=5)
+
+    pool = Pool(tmp_path)
+    pool.fill(mining)
+    found = {
+        one["account"]: one["hashes_per_second"] for one in json.loads(pool.run("accounts", "--json").out)
+    }
+    assert found[ALICE] == pytest.approx(2**41 / 3_600, rel=0.01)
+    assert found[BOB] == pytest.approx(2**40 / 600, rel=0.01)  # at the least
+
+
+def test_a_program_gets_all_faults_and_a_person_some(pool: Pool) -> None:
+    found = json.loads(pool.run("accounts", "verify", "--json").out)
+    assert len(found["faults"]) == len(pool.run("accounts", "verify").err.splitlines()) > 0
+    assert any("ledger rows" in line for line in found["told"])
 
 
 def test_the_sources_are_listed_as_accept_gap_wants_them(pool: Pool) -> None:
