@@ -127,7 +127,20 @@ class Unavailable(msgspec.Struct, frozen=True):
     reason: str
 
 
+_TAKEN = {
+    Taken: "taken",
+    AlreadyKnown: "it has it already",
+    AlreadyConfirmed: "it is in the chain",
+    MissingInputs: "it does not know an input, or sees it spent",
+}
 Handed = Taken | AlreadyKnown | AlreadyConfirmed | MissingInputs | Rejected | Unavailable
+
+
+def handed_text(handed: Handed) -> str:
+    """What became of a transaction that was handed over, in words."""
+    if isinstance(handed, Rejected | Unavailable):
+        return f"{'refused' if isinstance(handed, Rejected) else 'no answer'}: {handed.reason}"
+    return _TAKEN[type(handed)]
 
 
 class Wallet(Protocol):

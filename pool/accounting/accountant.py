@@ -198,6 +198,7 @@ class Accountant:
             payee_change_delay_us=payout.payee_change_delay_hours * 3_600 * 1_000_000,
             spool=self._directory / directories.SPOOL,
             custody=assembly.custody_script(self._settings, self._network),
+            pays_by_coinbase=assembly.pays_by_coinbase(self._settings),
         )
         return Operations(
             self._database,

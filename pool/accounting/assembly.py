@@ -111,6 +111,11 @@ def custody_script(settings: Settings, network: Network) -> bytes | None:
     return None if address is None else parse_address(address, network).script
 
 
+def pays_by_coinbase(settings: Settings) -> bool:
+    """Whether what is owed is paid by coinbases, and by no wallet."""
+    return settings.payout.method == "coinbase" and settings.payout.wallet is None
+
+
 def plan_rules(settings: Settings, network: Network, dust_sats_per_kvb: int) -> PlanRules:
     """For method `coinbase`, whose rules demand an address."""
     payout = settings.payout

@@ -32,7 +32,7 @@ from pool.accounting.ledger import BALANCE, OPERATOR, PAYING
 from pool.accounting.matching import Matching
 from pool.accounting.open_payments import PAYMENT_SCOPE
 from pool.accounting.payee_wishes import wished_change
-from pool.accounting.payer import Payer
+from pool.accounting.payer import NOBODY_IS_DUE, Payer
 from pool.accounting.policy_changes import EVERYTHING, RESTORED
 from pool.accounting.preview import MOST_LINES, preview_of, preview_without_wallet
 from pool.accounting.requests import Preview, PreviewLine
@@ -55,6 +55,7 @@ class OperationRules(msgspec.Struct, frozen=True, kw_only=True):
     payee_change_delay_us: int
     spool: Path
     custody: bytes | None = None  # the script of the pool's own address
+    pays_by_coinbase: bool = False
 
 
 class Operations:
@@ -107,7 +108,9 @@ class Operations:
         """Who is in the next payment, and who not and why."""
         if self._payer is None:
             async with self._database.reading() as reader:
-                return await preview_without_wallet(reader, self._rules.minimum_sats)
+                return await preview_without_wallet(
+                    reader, self._rules.minimum_sats, by_coinbase=self._rules.pays_by_coinbase
+                )
         batch = await self._payer.preview(self._now_us())
         async with self._database.reading() as reader:
             due = await solvency.due(reader, self._rules.minimum_sats)
@@ -120,7 +123,9 @@ class Operations:
         """Pay now whoever is due, not waiting for the interval."""
         if self._payer is None:
             raise Refused(
-                "payments are signed, sent and watched by a running pool whose settings have payout.wallet"
+                "coinbases pay here: what is owed is carried over into the next of them, no payment is made"
+                if self._rules.pays_by_coinbase
+                else "payments are signed and sent by a running pool whose settings have payout.wallet"
             )
         made: list[int] = []
         left_out: tuple[tuple[str, int, str], ...] = ()
@@ -134,6 +139,7 @@ class Operations:
                 break
         if made:
             await self._payer.watch(self._now_us())
+            reason = None if reason == NOBODY_IS_DUE else reason  # nobody else
         lines = tuple(
             PreviewLine(account=a, address="", sats=s, reason=r) for a, s, r in left_out[:MOST_LINES]
         )

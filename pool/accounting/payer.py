@@ -29,6 +29,7 @@ from pool.storage.database import Database, Reader
 DAY_US = 86_400 * 1_000_000
 SHORT_WALLET = "wallet"  # the kind of hold that stands while the wallet holds less than is owed
 MOST_NAMED = 5
+NOBODY_IS_DUE = "nobody's balance has reached its minimum"
 
 log = logging.getLogger("engineroom.payments")
 
@@ -96,7 +97,7 @@ class Payer:
         batch = await self._batch(policy, now_us)
         left_out = tuple((one.account, one.sats, one.reason) for one in batch.left_out)
         if not batch.items:
-            return Outcome(None, "nobody's balance has reached its minimum", left_out)
+            return Outcome(None, NOBODY_IS_DUE, left_out)
         made = await self._signer.compose(batch.items, policy)
         if isinstance(made, Refusal):
             return Outcome(None, made.reason, left_out)

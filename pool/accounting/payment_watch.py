@@ -24,7 +24,7 @@ from payouts.payment import (
     Wait,
     next_step,
 )
-from payouts.wallet import Handed, Rejected, Wallet, WalletRefused
+from payouts.wallet import Handed, Rejected, Wallet, WalletRefused, handed_text
 from pool.accounting.changes import Changes
 from pool.accounting.journal_entries import (
     PaymentAbandoned,
@@ -184,7 +184,7 @@ class PaymentWatch:
         log.log(
             logging.WARNING if isinstance(handed, Rejected) else logging.INFO,
             "payment %d attempt %d (%s) handed to the node: %s",
-            *(payment.id, number, attempt.txid, handed),
+            *(payment.id, number, attempt.txid, handed_text(handed)),
         )
 
     async def _bump(

@@ -11,10 +11,14 @@ MOST_LINES = 2_000
 # Two payments' worth: a line has some 250 bytes, and the accountant's answer has a mebibyte at most.
 
 
-async def preview_without_wallet(reader: Reader, minimum_sats: int) -> Preview:
-    """The next payment as the accounts alone show it: fees, dust and the daily limit are left aside."""
+async def preview_without_wallet(reader: Reader, minimum_sats: int, *, by_coinbase: bool = False) -> Preview:
+    """The next payment as the accounts alone show it: fees, dust and the daily limit are left aside. Where
+    coinbases pay there is none."""
     due = await solvency.due(reader, minimum_sats)
-    reasons = {one.account: "" for one in due if one.sats >= one.minimum_sats}
+    if by_coinbase:
+        reasons = {one.account: "carried over into the next coinbase" for one in due}
+    else:
+        reasons = {one.account: "" for one in due if one.sats >= one.minimum_sats}
     return preview_of(due, await policy_changes.holds(reader), reasons, is_wallet_asked=False)
 
 

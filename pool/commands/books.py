@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pool.accounting.agreements import Since, agreement_of, history
-from pool.accounting.assembly import Past, custody_script, statement_rules
+from pool.accounting.assembly import Past, custody_script, pays_by_coinbase, statement_rules
 from pool.accounting.changes import Changes
 from pool.accounting.control import NobodyThere, Refused, ask
 from pool.accounting.directories import JOURNAL, SPOOL
@@ -137,6 +137,7 @@ def operation_rules(settings: "Settings") -> OperationRules:
         payee_change_delay_us=settings.payout.payee_change_delay_hours * HOUR_US,
         spool=Path(settings.data_directory) / SPOOL,
         custody=custody_script(settings, network(settings.coin, settings.network)),
+        pays_by_coinbase=pays_by_coinbase(settings),
     )
 
 

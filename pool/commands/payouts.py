@@ -15,14 +15,15 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 @app.command()
 def preview(config: SettingsFile, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Show who would be paid now, and who not and why."""
+    from pool.accounting.assembly import pays_by_coinbase
     from pool.accounting.requests import Preview, PreviewLine
     from pool.commands.books import act
     from pool.commands.tables import PREVIEW
     from pool.reports.rendering import Form, json_text, show, stdout_console
     from pool.wording import coins_text, counted
 
-    form = form_of(as_json, as_csv)
-    found = act(load_settings(config), "payouts_preview", Preview)
+    form, settings = form_of(as_json, as_csv), load_settings(config)
+    found = act(settings, "payouts_preview", Preview)
     if form is Form.JSON:
         typer.echo(json_text(found), nl=False)
         return
@@ -30,6 +31,9 @@ def preview(config: SettingsFile, as_json: AsJson = False, as_csv: AsCsv = False
     if form is Form.TABLE:
         if found.more:
             typer.echo(f"… and {found.more} more")
+        if pays_by_coinbase(settings):
+            typer.echo("\ncoinbases pay here: what is owed is carried over into the next, no payment is made")
+            return
         are = "is" if found.paid == 1 else "are"
         typer.echo(f"\n{counted(found.paid, 'account')} {are} paid, {coins_text(found.sats)} together")
         if not found.is_wallet_asked:

@@ -54,7 +54,7 @@ BLOCKS: tuple[Column[BlockLine], ...] = (
     Column("height", lambda one: str(one.height), is_number=True),
     Column("hash", lambda one: one.hash, is_shortened=True),
     Column("state", lambda one: one.state),
-    Column("deep", lambda one: str(one.confirmations), is_number=True),
+    Column("deep", lambda one: "–" if one.confirmations < 0 else str(one.confirmations), is_number=True),
     Column("reward", lambda one: coins_text(one.reward_sats), is_number=True),
     Column("found", lambda one: moment(one.found_us)),
     Column("by", lambda one: one.finder or "–", is_shortened=True),

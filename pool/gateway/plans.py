@@ -80,7 +80,8 @@ class PlanHolder:
         self._signature: Signature | None = None
         self._news_at = -plan_age_seconds
         self._trouble: str | None = None
-        self._told: Standing | None = None
+        self._told: tuple[Standing, bool] | None = None
+        self._started_at = now()
         self._won, self._won_on_disk = 0, 0
         self._is_failing = False
         self._woken = asyncio.Event()
@@ -127,9 +128,12 @@ class PlanHolder:
             await self._remember_win(self._won)
         self._take(await asyncio.to_thread(look_at_plan, self._plan_file, self._signature, self._plan))
         standing = self.standing
-        if standing is not self._told:
-            log.log(logging.ERROR if standing in ALARMS else logging.INFO, "%s", standing.value)
-            self._told = standing
+        # At the first start of all the accountant has its first template to see yet.
+        is_waiting = self._plan is None and self._now() - self._started_at < SILENT_SECONDS
+        is_alarm = standing in ALARMS and not is_waiting
+        if (standing, is_alarm) != self._told:
+            log.log(logging.ERROR if is_alarm else logging.INFO, "%s", standing.value)
+            self._told = (standing, is_alarm)
 
     def _take(self, news: PlanNews | None, *, at_start: bool = False) -> None:
         if news is None:

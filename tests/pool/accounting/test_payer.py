@@ -260,7 +260,9 @@ async def test_a_ledger_that_contradicts_itself_holds_payouts_and_names_the_acco
 async def test_nothing_new_is_paid_while_a_mature_block_is_off_the_best_chain(pool: PayingPool) -> None:
     pool.payer.is_in_doubt = True
     outcome = await pool.pay()
-    assert outcome.reason == "a mature block is not on the best chain just now: payments wait"
+    assert (
+        outcome.reason == "no node has shown yet that all mature blocks are on its best chain: payments wait"
+    )
     assert await pool.payments() == []
 
 

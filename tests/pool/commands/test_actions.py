@@ -87,6 +87,19 @@ def test_a_block_whose_plan_is_lost_is_divided_by_hand(tmp_path: Path) -> None:
     assert pool.run(*how, "--to", f"{ALICE}=1.5").code == 2
 
 
+def test_where_coinbases_pay_neither_preview_nor_run_promise_a_payment(pool: Pool) -> None:
+    text = pool.settings.read_text()
+    pool.settings.write_text(text.replace("payout:\n", "payout:\n  method: coinbase\n"))
+    preview = pool.run("payouts", "preview")
+    assert preview.code == 0
+    assert preview.out.splitlines()[1].endswith("no: carried over into the next coinbase")
+    assert "no payment is made" in preview.out
+    assert "paid, " not in preview.out
+    ended = pool.run("payouts", "run")
+    assert ended.code == 1
+    assert ended.err.startswith("engineroom: coinbases pay here: what is owed is carried over")
+
+
 def test_a_lost_journal_is_begun_again_behind_the_database(pool: Pool) -> None:
     (pool.directory / JOURNAL).rename(pool.directory / "lost")
     refused = pool.run("payouts", "hold", "all", "--reason", "x")

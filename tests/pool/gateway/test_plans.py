@@ -93,6 +93,20 @@ async def test_without_any_plan_the_pools_address_is_paid(place: Place) -> None:
     assert holder.standing is Standing.POOL
 
 
+async def test_the_first_start_of_all_is_no_alarm_until_a_minute_is_over(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    holder = place.holder()
+    await holder.refresh()
+    await holder.refresh()
+    assert [record.levelno for record in caplog.records] == [logging.INFO]
+    place.now += SILENT_SECONDS
+    await holder.refresh()
+    await holder.refresh()
+    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.ERROR]
+
+
 async def test_the_accountants_newest_plan_is_paid_by(place: Place) -> None:
     place.publish(plan(1))
     holder = place.holder()
