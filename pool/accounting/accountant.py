@@ -29,7 +29,7 @@ from pool.accounting.control import SOCKET_NAME, ControlSocket
 from pool.accounting.intake import Horizon, Intake
 from pool.accounting.journal import Journal
 from pool.accounting.journal_reading import JournalUnwritable
-from pool.accounting.keeping import Keeper, keep_rules
+from pool.accounting.keeping import Keeper
 from pool.accounting.matching import Matching
 from pool.accounting.names import Names
 from pool.accounting.operations import OperationRules, Operations
@@ -104,7 +104,7 @@ class Accountant:
             database,
             self.intake,
             key,
-            keep_rules(settings),
+            assembly.keep_rules(settings, past),
         )
         self.rewards = Rewards(
             database,
@@ -268,6 +268,7 @@ class Accountant:
             past = assembly.Past(tuple(await history(reader)))
         self._pricing.follow(assembly.price_rules(self._settings, past))
         self._statements.follow(assembly.statement_rules(self._settings, past))
+        self._keeper.follow(assembly.keep_rules(self._settings, past))
         self.rewards.follow(assembly.reward_rules(self._settings, self._network, past))
         async with self._database.writing() as writer:
             await self._names.system(writer, now_us())

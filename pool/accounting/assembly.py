@@ -13,8 +13,11 @@ from payouts import maturity, payment
 from payouts.node_call import CallFailed, CallRefused, NodeCall
 from payouts.settlement import Fee, Terms
 from pool.accounting.agreements import Agreement, Since
+from pool.accounting.daily_digests import DigestRules
 from pool.accounting.directories import PLANS
+from pool.accounting.keeping import KeepRules
 from pool.accounting.ledger import OPERATOR
+from pool.accounting.needed import NeedRules
 from pool.accounting.plan_maker import PlanRules
 from pool.accounting.pricing import PriceRules
 from pool.accounting.rewards import RewardRules
@@ -28,6 +31,7 @@ from stratum.work.coin import Network
 
 T = TypeVar("T")
 MINUTE_US = 60 * 1_000_000
+DAY_US = 86_400 * 1_000_000
 WALLET_SECONDS = 120.0
 # Signing a thousand inputs, or unlocking a wallet on a small machine, takes far longer than a question.
 
@@ -103,6 +107,28 @@ def statement_rules(settings: Settings, past: Past) -> StatementRules:
         )
 
     return past.rules(build)
+
+
+def keep_rules(settings: Settings, past: Past) -> KeepRules:
+    """How long things are kept, and what blocks that are not settled yet need."""
+
+    def build(agreed: Agreement, earlier: tuple[tuple[int, NeedRules], ...]) -> NeedRules:
+        return NeedRules(
+            scheme=agreed.scheme,
+            max_days=agreed.max_days,
+            slot_seconds=settings.accounting.slot_seconds,
+            maturity_confirmations=settings.payout.maturity_confirmations,
+            earlier=earlier,
+        )
+
+    return KeepRules(
+        digests=DigestRules(
+            network=network_name(settings),
+            need=past.rules(build),
+            retention_us=settings.accounting.retention_days * DAY_US,
+        ),
+        plan_age_us=settings.payout.coinbase.plan_age_minutes * MINUTE_US,
+    )
 
 
 def custody_script(settings: Settings, network: Network) -> bytes | None:

@@ -54,6 +54,10 @@ class DailyDigests:
         self._key = key
         self._rules = rules
 
+    def follow(self, rules: DigestRules) -> None:
+        """Go on by these rules."""
+        self._rules = rules
+
     async def write_next(self, now_us: int) -> str | None:
         """Write the digest of the oldest day that is due; that day, or None where none is."""
         async with self._database.reading() as reader:

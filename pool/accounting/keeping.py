@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from config.schema import Settings
 from pool.accounting.archive import (
     ArchivedSegment,
     NotDigested,
@@ -23,7 +22,6 @@ from pool.accounting.archive import (
 )
 from pool.accounting.archive_file import ArchiveError, SegmentRecord
 from pool.accounting.daily_digests import (
-    DAY_US,
     EPOCH_DAY,
     MICROSECONDS,
     DailyDigests,
@@ -33,7 +31,7 @@ from pool.accounting.daily_digests import (
 )
 from pool.accounting.directories import PLANS
 from pool.accounting.intake import Intake
-from pool.accounting.needed import NeedRules, needed_by_blocks, oldest_needed_slot
+from pool.accounting.needed import needed_by_blocks, oldest_needed_slot
 from pool.accounting.plan_store import delete_plans
 from pool.accounting.rollup import DAY_SECONDS, RolledUp, roll_up
 from pool.accounting.sources import CLOSED
@@ -54,25 +52,6 @@ class KeepRules(msgspec.Struct, frozen=True, kw_only=True):
 
     digests: DigestRules
     plan_age_us: int
-
-
-def keep_rules(settings: Settings) -> KeepRules:
-    """What the settings say of keeping."""
-    payout = settings.payout
-    need = NeedRules(
-        scheme=payout.scheme,
-        max_days=payout.window.max_days,
-        slot_seconds=settings.accounting.slot_seconds,
-        maturity_confirmations=payout.maturity_confirmations,
-    )
-    return KeepRules(
-        digests=DigestRules(
-            network=f"{settings.coin} {settings.network}",
-            need=need,
-            retention_us=settings.accounting.retention_days * DAY_US,
-        ),
-        plan_age_us=payout.coinbase.plan_age_minutes * 60 * MICROSECONDS,
-    )
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +85,11 @@ class Keeper:
         self._digests = DailyDigests(data_directory, spool, database, key, rules.digests)
         self._is_reconciled = False
         self._told: set[str] = set()
+
+    def follow(self, rules: KeepRules) -> None:
+        """Go on by these rules."""
+        self._rules = rules
+        self._digests.follow(rules.digests)
 
     async def keep(self, now_us: int) -> Kept:
         """One step of everything. Raises DatabaseError and OSError; what was not done is done next time."""

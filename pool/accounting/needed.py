@@ -7,6 +7,7 @@ import msgspec
 from payouts.proportional import Rounds
 from pool.accounting import blocks, rounds
 from pool.accounting.blocks import Block
+from pool.accounting.in_force import in_force_for_job
 from pool.accounting.rollup import DAY_SECONDS, SLOTS_KEPT_SECONDS
 from pool.storage.database import Reader
 
@@ -14,23 +15,31 @@ WATCHED_DEPTHS = 2  # of maturity: as long as a block is followed (block_watch.p
 
 
 class NeedRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings say of reaching back."""
+    """What was agreed of reaching back; `earlier` is (until, rules), oldest first."""
 
     scheme: str
     max_days: int
     slot_seconds: int
     maturity_confirmations: int
+    earlier: "tuple[tuple[int, NeedRules], ...]" = ()
+
+    def of(self, block: Block) -> "NeedRules":
+        """What the block will be divided by."""
+        is_solo = block.payee is not None
+        return in_force_for_job(self, self.earlier, block.found_us, is_solo=is_solo)
 
 
 async def needed_by_blocks(reader: Reader, rules: NeedRules) -> int | None:
     """The first slot of the windows and rounds of blocks that are not settled; None where all are."""
-    unsettled = await _unsettled(reader, rules)
-    if not unsettled or rules.scheme == "solo":
-        return None
-    if rules.scheme == "proportional":
-        known = await rounds.read(reader)
-        return min(_first_of(known, block.slot, rules) for block in unsettled)
-    return max(0, min(block.slot for block in unsettled) - rules.max_days * DAY_SECONDS)
+    known = await rounds.read(reader)
+    slots = []
+    for block in await _unsettled(reader, rules):
+        own = rules.of(block)
+        if own.scheme == "proportional":
+            slots.append(_first_of(known, block.slot, own))
+        elif own.scheme != "solo":
+            slots.append(max(0, block.slot - own.max_days * DAY_SECONDS))
+    return min(slots, default=None)
 
 
 async def oldest_needed_slot(reader: Reader, rules: NeedRules, now: int) -> int:

@@ -13,7 +13,7 @@ from pool.accounting.bought import priced_slot
 from pool.accounting.intake import Horizon
 from pool.accounting.journal import Journal
 from pool.accounting.journal_entries import BlockChanged, BlockFacts
-from pool.accounting.keeping import Keeper, Kept, keep_rules
+from pool.accounting.keeping import Keeper, Kept
 from pool.accounting.pricing import Pricing
 from pool.accounting.rewards import Rewards
 from pool.accounting.rollup import rolled_slot
@@ -77,7 +77,7 @@ class Pool(Books):
             database,
             self.intake,
             self.key,
-            keep_rules(settings),
+            assembly.keep_rules(settings, past),
         )
 
     async def count(self, at: float) -> None:

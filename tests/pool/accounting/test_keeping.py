@@ -162,6 +162,18 @@ async def test_the_segments_of_an_unsettled_window_stay_whatever_their_age(tmp_p
         assert len(archived(pool.archive)) == 71
 
 
+async def test_a_window_that_was_agreed_on_before_keeps_its_segments_too(tmp_path: Path) -> None:
+    """The block is of a time whose windows had a day; today's are solo blocks, which need nothing."""
+    days_kept = {"retention_days": 1}
+    before = settings_of(tmp_path, accounting=days_kept, window={"multiple": 2, "max_days": 1})
+    after = settings_of(tmp_path, accounting=days_kept, scheme="solo")
+    async with pool_of(before, (40 * HOUR, after)) as pool:
+        await aged(pool)
+        await pool.keep(20 * DAY)
+        assert days(tmp_path) == []
+        assert len(archived(pool.archive)) == 71
+
+
 async def test_old_slots_become_hours_but_not_where_a_window_has_an_edge(tmp_path: Path) -> None:
     async with pool_of(settings_of(tmp_path)) as pool:
         await aged(pool, is_kept=False)
