@@ -216,6 +216,8 @@ def _under_way(
     rules: Rules,
 ) -> Action:
     if state is _P.SET_ASIDE:
+        if all(isinstance(sight, InputsGone | Conflicted) for _, sight in seen):
+            return Wait()  # that what spends its coins was not found does not mean that it is not there
         return Reopen(f"nothing in the chain prevents attempt {newest.number}")
     if newest.broadcast_height is None:
         return Broadcast(newest.number)

@@ -371,7 +371,9 @@ class Accountant:
 
         A restart is no reason to pay again so soon: each payment costs its fee.
         """
-        if self.payer is None or now_us() - await self._last_paid_us() < self._paying_seconds * 1_000_000:
+        if self.payer is None or self.payer.is_in_doubt:
+            return  # no node was asked yet, or a mature block is off its best chain
+        if now_us() - await self._last_paid_us() < self._paying_seconds * 1_000_000:
             return
         outcome = await self.payer.pay(now_us())
         self._paid_us = now_us()

@@ -7,19 +7,24 @@ for a person to say.
 
 import re
 
+import msgspec
+
+from payouts.payment import Rules
 from payouts.wallet import KnownTransaction, Wallet, WalletRefused, WalletSend
 from pool.accounting.changes import Changes
 from pool.accounting.checked import checked_amount, checked_payee_account, checked_reason
 from pool.accounting.control import Refused
-from pool.accounting.journal_entries import Adopted, Body, PlannedPayee
+from pool.accounting.journal_entries import Adopted, Body, PaymentReplaced, PlannedPayee
 from pool.accounting.matching import Matching
-from pool.accounting.replacement import replacement
+from pool.accounting.replacement import Replacement, replacement
 from pool.accounting.requests import AdoptRequest, AdoptResult
 from pool.accounting.unmatched import Unmatched
 from pool.storage.database import Database, Reader
 from stratum.work.coin import Network
 
 ALL = "all"
+HOW = "say whom with --payee ACCOUNT=SATS, or --nobody where nobody here was owed it"
+DEEP_ENOUGH = Rules().confirmations
 _TXID = re.compile("[0-9a-f]{64}")
 _ENTRY = re.compile("[1-9][0-9]{0,17}")
 
@@ -103,31 +108,63 @@ class Adoption:
     # ------------------------------------------------------------------ a wallet's send
 
     async def _adopt_send(self, txid: str, request: AdoptRequest, now_us: int) -> str:
+        reason = checked_reason(request.reason)
         send, known = None, None
         if self._wallet is not None:
             send, known = await self._send(self._wallet, txid)
+        taken = False
 
         async def choose(reader: Reader) -> Body | None:
-            await _refuse_known(reader, txid)
-            reason = checked_reason(request.reason)
-            if self._wallet is not None and known is not None:
-                taken = await replacement(reader, self._wallet, known, reason)
-                if taken is not None:
-                    return taken
+            await _refuse_own(reader, txid)
+            if self._wallet is not None and known is not None and send is not None:
+                found = await replacement(reader, self._wallet, known, reason)
+                if found is not None:
+                    return await self._with_others(reader, found, send, request)
+            if taken:
+                return None  # there was a further payment, and it waits for this no more
+            await _refuse_adopted(reader, txid)
             payees = await self._payees(reader, txid, send, request)
             fee_sats = (known.fee_sats or 0) if known is not None and payees else 0
             return Adopted(entry=None, txid=txid, payees=payees, reason=reason, fee_sats=fee_sats)
 
-        await self._changes.decide(choose, now_us)
+        while await self._changes.decide(choose, now_us) is not None:
+            taken = True
         return f"transaction {txid}"
+
+    async def _with_others(
+        self, reader: Reader, found: Replacement, send: WalletSend, request: AdoptRequest
+    ) -> PaymentReplaced:
+        """With what it paid besides: to accounts that the operator has to name."""
+        others = [address for address in send.addresses if address not in found.addresses]
+        if not found.is_first or request.is_nobodys:
+            return found.body
+        if request.payees:
+            named = await self._named(reader, request)
+            total, left = sum(payee.sats for payee in named), send.sats - found.paid_sats
+            if total > left:
+                raise Refused(f"{total} sats are more than the {left} that {send.txid} paid to others")
+            return msgspec.structs.replace(found.body, payees=(*found.body.payees, *named))
+        accounts = [account for address in others for account in await _paid_at(reader, address)]
+        if accounts:
+            raise Refused(
+                f"{send.txid} has paid others than payment {found.body.payment_id}'s payees, "
+                f"{', '.join(accounts)} among them: {HOW}"
+            )
+        return found.body
 
     async def _send(self, wallet: Wallet, txid: str) -> tuple[WalletSend, KnownTransaction]:
         for send in (await wallet.sends_since(None)).sends:
-            if send.txid == txid and send.confirmations >= 0:
-                try:
-                    return send, await wallet.transaction(txid)
-                except WalletRefused as error:
-                    raise Refused(str(error)) from None
+            if send.txid != txid or send.confirmations < 0:
+                continue
+            if send.confirmations < DEEP_ENOUGH:
+                raise Refused(
+                    f"{txid} has {send.confirmations} confirmations; adopt it when it has {DEEP_ENOUGH}: "
+                    "until then another one may take its place"
+                )
+            try:
+                return send, await wallet.transaction(txid)
+            except WalletRefused as error:
+                raise Refused(str(error)) from None
         raise Refused(f"the wallet has sent no transaction {txid} that stands")
 
     async def _payees(
@@ -137,6 +174,13 @@ class Adoption:
             return ()
         if not request.payees:
             return await _explained(reader, txid, send)
+        payees = await self._named(reader, request)
+        total = sum(payee.sats for payee in payees)
+        if send is not None and total > send.sats:
+            raise Refused(f"{total} sats are more than the {send.sats} that {txid} paid")
+        return payees
+
+    async def _named(self, reader: Reader, request: AdoptRequest) -> tuple[PlannedPayee, ...]:
         payees = []
         for part in request.payees:
             account = await checked_payee_account(reader, part.account, self._network)
@@ -144,16 +188,16 @@ class Adoption:
             payees.append(PlannedPayee(account=account, address=account, sats=sats))
         if len({payee.account for payee in payees}) < len(payees):
             raise Refused("an account is named twice")
-        total = sum(payee.sats for payee in payees)
-        if send is not None and total > send.sats:
-            raise Refused(f"{total} sats are more than the {send.sats} that {txid} paid")
         return tuple(payees)
 
 
-async def _refuse_known(reader: Reader, txid: str) -> None:
+async def _refuse_own(reader: Reader, txid: str) -> None:
     own = await reader.row("SELECT payment_id FROM attempt WHERE txid = ?", txid)
     if own is not None:
         raise Refused(f"{txid} is an attempt of payment {own[0]}: it is accounted for")
+
+
+async def _refuse_adopted(reader: Reader, txid: str) -> None:
     replaced = await reader.row("SELECT id FROM payment WHERE replaced_by = ?", txid)
     if replaced is not None:
         raise Refused(f"{txid} has been adopted before, for payment {replaced[0]}")
@@ -163,9 +207,8 @@ async def _refuse_known(reader: Reader, txid: str) -> None:
 
 async def _explained(reader: Reader, txid: str, send: WalletSend | None) -> tuple[PlannedPayee, ...]:
     """Whom a send paid, where its addresses alone say so."""
-    how = "say whom with --payee ACCOUNT=SATS, or --nobody where nobody here was owed it"
     if send is None:
-        raise Refused(f"the wallet cannot be asked what {txid} paid: {how}")
+        raise Refused(f"the wallet cannot be asked what {txid} paid: {HOW}")
     accounts = [
         (account, address) for address in send.addresses for account in await _paid_at(reader, address)
     ]
@@ -173,17 +216,18 @@ async def _explained(reader: Reader, txid: str, send: WalletSend | None) -> tupl
         return ()
     if len(accounts) > 1 or len(send.addresses) > 1:
         names = ", ".join(account for account, _ in accounts)
-        raise Refused(f"{txid} paid {send.sats} sats to several addresses, of {names} among others: {how}")
+        raise Refused(f"{txid} paid {send.sats} sats to several addresses, of {names} among others: {HOW}")
     ((account, address),) = accounts
     return (PlannedPayee(account=account, address=address, sats=send.sats),)
 
 
 async def _paid_at(reader: Reader, address: str) -> list[str]:
-    """The accounts that are, or were once, paid at an address."""
+    """The accounts that are paid at an address, were once, or are to be: a restored database may be of
+    before that change."""
     rows = await reader.rows(
         "SELECT name FROM account WHERE name = ? UNION "
         "SELECT account.name FROM payee_change JOIN account ON account.id = payee_change.account_id "
-        "WHERE payee_change.address = ? AND payee_change.state <> 'waiting'",
+        "WHERE payee_change.address = ?",
         *(address, address),
     )
     return sorted(name for (name,) in rows)

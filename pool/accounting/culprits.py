@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from payouts.batch import Item
 from payouts.wallet import FeePolicy
-from pool.accounting.signer import Signer
+from pool.accounting.signer import CannotTell, Signer
 
 LEFT_OUT_US = 86_400 * 1_000_000
 
@@ -33,11 +33,16 @@ class Culprits:
     async def find(self, items: Sequence[Item], policy: FeePolicy, now_us: int) -> bool:
         """Look for those in a payment that was refused; whether there are any.
 
-        Where nobody at all could be paid it is not the payees' doing. Raises WalletUnavailable.
+        Where nobody at all could be paid it is not the payees' doing, and where something else is in the way
+        (a wallet that was locked, coins that are too few) nobody is marked. Raises WalletUnavailable.
         """
         if len(items) < 2:
             return False
-        refused = await self._refused(items, policy)
+        try:
+            refused = await self._of_halves(items, policy)
+        except CannotTell as error:
+            log.warning("who makes a payment impossible cannot be found out now: %s", error)
+            return False
         if not refused or len(refused) == len(items):
             return False
         for item, reason in refused:
@@ -54,5 +59,8 @@ class Culprits:
             return []
         if len(items) == 1:
             return [(items[0], reason)]
+        return await self._of_halves(items, policy)
+
+    async def _of_halves(self, items: Sequence[Item], policy: FeePolicy) -> list[tuple[Item, str]]:
         half = len(items) // 2
         return [*await self._refused(items[:half], policy), *await self._refused(items[half:], policy)]

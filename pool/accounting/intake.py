@@ -59,7 +59,7 @@ class Prices(Protocol):
         """Before each batch is read: whether what comes next is bought."""
 
     def price_of(self, name: str, epoch: str) -> PriceOf:
-        """For the frames of one source. What it returns is called in a thread."""
+        """For the frames of one source, right after `look`. What it returns is called in a thread."""
 
     async def fix_means(self, batch: Batch, now_us: int) -> None:
         """Before a batch is written: what its prices rest on."""
@@ -221,8 +221,9 @@ class Intake:
 
     async def _apply(self, source: Source, now_us: int, through: int | None = None) -> int:
         await self._prices.look(now_us)
+        price_of = self._prices.price_of(source.name, source.epoch)  # at once: others may forget meanwhile
         try:
-            deliveries, batch = await asyncio.to_thread(self._read, source, through)
+            deliveries, batch = await asyncio.to_thread(self._read, source, price_of, through)
         except NewerSpool:
             raise
         except (SpoolError, ArchiveError) as error:
@@ -255,14 +256,14 @@ class Intake:
         self.shares += batch.shares
         return len(deliveries)
 
-    def _read(self, source: Source, through: int | None) -> tuple[list[Delivery], Batch]:
+    def _read(self, source: Source, price_of: PriceOf, through: int | None) -> tuple[list[Delivery], Batch]:
         """The next frames, summed: up to `through`, and up to the first that its segment does not explain."""
         deliveries = source.next(FRAMES_AT_ONCE)
         if through is not None and deliveries and deliveries[-1].frame.number > through:
             deliveries = [one for one in deliveries if one.frame.number <= through]
             source.rewind(source.mark)
         for count in (len(deliveries), None):
-            batch, explained = self._sum(source, deliveries[:count])
+            batch, explained = self._sum(source, price_of, deliveries[:count])
             if explained == len(deliveries[:count]):
                 return deliveries, batch
             if not explained:
@@ -276,9 +277,9 @@ class Intake:
             source.rewind(source.mark)
         raise AssertionError("frames that were explained are explained")
 
-    def _sum(self, source: Source, deliveries: list[Delivery]) -> tuple[Batch, int]:
+    def _sum(self, source: Source, price_of: PriceOf, deliveries: list[Delivery]) -> tuple[Batch, int]:
         """The sums, and of how many frames; with less than all of them the sums are of no use."""
-        batch = Batch(self._slot_seconds, self._prices.price_of(source.name, source.epoch))
+        batch = Batch(self._slot_seconds, price_of)
         for count, delivery in enumerate(deliveries):
             try:
                 batch.add(delivery.frame, delivery.dictionary, is_forgiving=source.is_forgiving(delivery))

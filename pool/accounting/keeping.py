@@ -242,6 +242,8 @@ class Keeper:
 
     async def _delete_plans(self, now_us: int) -> int:
         """Plans that no gateway mines on and no block was found on; frames yet to be read may name newer."""
+        if self._intake.caught_up is None:
+            return 0  # frames that were not read yet may name any
         kept_us = max(PLAN_KEPT_US, self._rules.plan_age_us + PLAN_KEPT_US // 6)
         async with self._database.writing() as writer:
             before_us = await applied_through(writer, now_us) * MICROSECONDS - kept_us
@@ -256,10 +258,8 @@ class Keeper:
                 "SELECT id FROM plan UNION SELECT REPLACE(plan_id, ':stripped', '') FROM block "
                 "WHERE plan_id IS NOT NULL"
             )
-            is_counting = await writer.row("SELECT 1 FROM source LIMIT 1") is not None
-        if is_counting:  # accounts that have counted nothing yet may have to count a block of an old plan
-            kept = {str(plan_id) for (plan_id,) in rows}
-            await asyncio.to_thread(delete_plans, self._plans, before_us, kept)
+        kept = {str(plan_id) for (plan_id,) in rows}
+        await asyncio.to_thread(delete_plans, self._plans, before_us, kept)
         return deleted
 
     def _tell(self, line: str) -> None:

@@ -7,9 +7,11 @@ person has adopted it.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from payouts.wallet import Wallet, WalletUnavailable
+import msgspec
+
+from payouts.wallet import Wallet, WalletSend, WalletUnavailable
 from pool.accounting import policy_changes
 from pool.accounting.changes import Changes, Position, position
 from pool.accounting.journal import Journal
@@ -104,7 +106,7 @@ class Matching:
         except WalletUnavailable as error:
             log.warning("payouts stay on hold, the wallet cannot be asked for its sends: %s", error)
             return None
-        found, _ = await self._compare(tuple(send.txid for send in sends if send.confirmations >= 0))
+        found = await self._unmatched({one.txid: one for one in sends if one.confirmations >= 0})
         self._tell(found)
         if not found.payments and not found.wallet_txids:
             await self._changes.make(
@@ -135,10 +137,10 @@ class Matching:
         Raises WalletUnavailable.
         """
         sends = {one.txid: one for one in (await wallet.sends_since(None)).sends if one.confirmations >= 0}
-        found, _ = await self._compare(tuple(sends))
+        found = await self._unmatched(sends)
         async with self._database.reading() as reader:
             rows = await reader.rows(
-                "SELECT name FROM account UNION SELECT address FROM payee "
+                "SELECT name FROM account UNION SELECT address FROM payee_change "
                 "UNION SELECT address FROM payment_item"
             )
         ours = {address for (address,) in rows}
@@ -161,6 +163,19 @@ class Matching:
             if line not in self._told:
                 self._told.add(line)
                 log.error("%s", line)
+
+    async def _unmatched(self, sends: Mapping[str, WalletSend]) -> Unmatched:
+        """With the wallet's sends by txid. One that has excluded a payment is explained by it where it pays
+        nobody but its payees."""
+        found, _ = await self._compare(tuple(sends))
+        unexplained = set(found.wallet_txids)
+        async with self._database.reading() as reader:
+            for txid, payment_id in found.conflicts:
+                rows = await reader.rows("SELECT address FROM payment_item WHERE payment_id = ?", payment_id)
+                if not set(sends[txid].addresses) <= {address for (address,) in rows}:
+                    unexplained.add(txid)
+        ordered = tuple(txid for txid in sends if txid in unexplained)
+        return msgspec.structs.replace(found, wallet_txids=ordered)
 
     async def _compare(self, wallet_txids: tuple[str, ...]) -> tuple[Unmatched, Position]:
         async with self._database.reading() as reader:

@@ -6,7 +6,7 @@ from pool.accounting import payment_changes, policy_changes
 from pool.accounting.changes import Changes
 from pool.accounting.journal_entries import Body
 from pool.accounting.payment_changes import Payment
-from pool.accounting.policy_changes import EVERYTHING
+from pool.accounting.policy_changes import EVERYTHING, SHORT_WALLET
 from pool.storage.database import Database, Reader
 
 PAYMENT_SCOPE = "payment:"  # of a hold: followed by the payment's number
@@ -64,10 +64,15 @@ class OpenPayments:
     async def hold_on(self, payment: Payment) -> str | None:
         """Why nothing of it may be signed or sent now.
 
-        A hold on an account stops what has not been sent yet; afterwards the others in it wait in vain.
+        A hold on an account stops what has not been sent yet; afterwards the others in it wait in vain. A
+        wallet that is short stops what is not signed yet: its coins may be in this payment.
         """
         async with self._database.reading() as reader:
-            holds = {scope: reason for scope, _, reason, _ in await policy_changes.holds(reader)}
+            holds = {
+                scope: reason
+                for scope, kind, reason, _ in await policy_changes.holds(reader)
+                if kind != SHORT_WALLET or not payment.attempts
+            }
         scopes = [EVERYTHING, f"{PAYMENT_SCOPE}{payment.id}"]
         if all(attempt.broadcast_height is None for attempt in payment.attempts):
             scopes += [item.account for item in payment.items]

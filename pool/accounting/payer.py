@@ -22,12 +22,11 @@ from pool.accounting.culprits import Culprits
 from pool.accounting.journal_entries import Body, HoldPlaced, HoldReleased, PaymentPlanned, PlannedPayee
 from pool.accounting.open_payments import OpenPayments
 from pool.accounting.payment_watch import PaymentWatch
-from pool.accounting.policy_changes import EVERYTHING
+from pool.accounting.policy_changes import EVERYTHING, RESTORED, SHORT_WALLET
 from pool.accounting.signer import CannotBeMade, PayerRules, Signer
 from pool.storage.database import Database, Reader
 
 DAY_US = 86_400 * 1_000_000
-SHORT_WALLET = "wallet"  # the kind of hold that stands while the wallet holds less than is owed
 MOST_NAMED = 5
 NOBODY_IS_DUE = "nobody's balance has reached its minimum"
 
@@ -80,7 +79,22 @@ class Payer:
         """
         async with self._order:
             await self._changes.catch_up()
-            await self._watch.look(now_us, may_sign=not self.is_in_doubt)
+            async with self._database.reading() as reader:
+                unsigned = await payment_changes.ids(reader, PaymentState.PLANNED)
+                kinds = {kind for _, kind, _, _ in await policy_changes.holds(reader)}
+            if RESTORED in kinds:
+                await self._plan_anew(unsigned, now_us)
+            # What is planned was looked at then, and may be from before a restore, or owed to nobody by now.
+            may_sign = not unsigned or await self._obstacle(now_us) is None
+            await self._watch.look(now_us, may_sign=may_sign)
+
+    async def _plan_anew(self, unsigned: Sequence[int], now_us: int) -> None:
+        """Once all is matched, balances say who is owed: a plan of before may be carried out already."""
+        for number in unsigned:
+            planned = await self._open.find(number)
+            if planned is not None and not planned.attempts:
+                reason = "planned before the accounts were restored, and never signed: it is planned anew"
+                await self._watch.abandon(planned, None, reason, now_us)
 
     async def pay(self, now_us: int) -> Outcome:
         """Plan and sign the next payment if anything is due and nothing forbids it.
@@ -89,8 +103,17 @@ class Payer:
         """
         async with self._order:
             await self._changes.catch_up()
-            obstacle = await self._obstacle(now_us)
+            obstacle = await self._obstacle(now_us) or await self._unsigned()
             return Outcome(None, obstacle) if obstacle is not None else await self._pay(now_us)
+
+    async def _unsigned(self) -> str | None:
+        """Why nothing new is planned: planning and signing are serial."""
+        async with self._database.reading() as reader:
+            unsigned = await payment_changes.ids(reader, PaymentState.PLANNED)
+        if not unsigned:
+            return None
+        reason = self._signer.reasons.get(unsigned[0])
+        return f"payment {unsigned[0]} is planned and not signed yet" + (f": {reason}" if reason else "")
 
     async def _pay(self, now_us: int) -> Outcome:
         policy = await self._signer.policy()
@@ -117,22 +140,18 @@ class Payer:
             return Outcome(None, str(error), left_out)
 
     async def _obstacle(self, now_us: int) -> str | None:
-        """Why nothing new may be paid now."""
+        """Why nothing may be planned or signed now, also where it was planned before."""
         if self.is_in_doubt:
             return "no node has shown yet that all mature blocks are on its best chain: payments wait"
         async with self._database.reading() as reader:
             standing = [hold for hold in await policy_changes.holds(reader) if hold[0] == EVERYTHING]
             holds = [hold for hold in standing if hold[1] != SHORT_WALLET]
-            unsigned = await payment_changes.ids(reader, PaymentState.PLANNED)
             report = await solvency.report(reader, self._rules.reserve_sats)
         if holds:
             return f"payouts are on hold: {holds[0][2]}"
         if report.breaches:
             await self.hold("solvency", "; ".join(report.breaches), now_us)
             return f"payouts are held: {report.breaches[0]}"
-        if unsigned:
-            reason = self._signer.reasons.get(unsigned[0])
-            return f"payment {unsigned[0]} is planned and not signed yet" + (f": {reason}" if reason else "")
         if self._forgotten is not None:
             obstacle = await self._forgotten(self._wallet, now_us)
             if obstacle is not None:

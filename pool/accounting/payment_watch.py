@@ -86,7 +86,7 @@ class PaymentWatch:
             if payment is None:
                 return
             tip_height = await self._wallet.tip_height()
-            sights = await self._sights(payment, tip_height)
+            sights = await self._sights(payment)
             payees = await self._payees(payment, sights)
             action = next_step(payment.state, payment.attempts, sights, tip_height, self._rules, payees)
             if isinstance(action, Sign) and not may_sign:
@@ -96,14 +96,11 @@ class PaymentWatch:
             if not await self._act(payment, action, tip_height, now_us):
                 return
 
-    async def _sights(self, payment: Payment, tip_height: int) -> Mapping[str, AttemptSight]:
+    async def _sights(self, payment: Payment) -> Mapping[str, AttemptSight]:
         if not payment.attempts:
             return {}
-        since = min(
-            (one.broadcast_height for one in payment.attempts if one.broadcast_height is not None),
-            default=max(0, tip_height - self._rules.watched_confirmations),
-        )
-        return await self._wallet.look(payment.attempts, since)
+        sent_at = [one.broadcast_height for one in payment.attempts if one.broadcast_height is not None]
+        return await self._wallet.look(payment.attempts, min(sent_at, default=None))
 
     async def _payees(self, payment: Payment, sights: Mapping[str, AttemptSight]) -> frozenset[bytes] | None:
         """The scripts that it pays, where that matters; None where the node does not know all of them."""

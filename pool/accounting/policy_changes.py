@@ -25,6 +25,7 @@ from pool.storage.database import Reader, Writer
 
 EVERYTHING = "all"  # a hold's scope
 RESTORED = "restored"  # a hold's kind: it ends when everything is matched
+SHORT_WALLET = "wallet"  # a hold's kind: it stands while the wallet holds less than is owed
 
 
 class WrongEntry(TypeError):

@@ -79,16 +79,12 @@ class Pricing:
         when this returns. Raises DatabaseError and JournalUnwritable."""
         if not self._rules.ever_bought:
             return
-        if self._buying is None:
+        was_on = (self._buying or await self._known()).is_on
+        if self._changes is not None and self._rules.buys and await self._is_reserve_left() != was_on:
+            self._buying = None  # whatever becomes of this, the journal may have it
+            await self._changes.decide(self._change_due, now_us)
+        while self._buying is None:  # others may forget while it is read
             self._buying = await self._known()
-        if self._changes is None or not self._rules.buys:
-            return
-        was_on = self._buying.is_on
-        if await self._is_reserve_left() == was_on:
-            return
-        self._buying = None  # whatever becomes of this, the journal may have it
-        await self._changes.decide(self._change_due, now_us)
-        self._buying = await self._known()
         self._tell(was_on, self._buying.is_on)
 
     async def _known(self) -> Buying:
@@ -123,7 +119,10 @@ class Pricing:
 
         Safe to call what it returns from a thread.
         """
-        rules, buying = self._rules, (self._buying or Buying(())).of(name, epoch)
+        rules = self._rules
+        if self._buying is None and rules.ever_bought:
+            raise LookupError("what is bought has not been looked at")
+        buying = (self._buying or Buying(())).of(name, epoch)
 
         def price(template: TemplateFacts, frame: int, at_us: int) -> str | None:
             then = rules.at(at_us)

@@ -1,12 +1,15 @@
-"""A foreign transaction that a person takes for a payment: what it paid whom, and what is owed again.
+"""A foreign transaction that a person takes for payments: what it paid whom, and what is owed again.
 
 The wallet's own `bumpfee`, or somebody who changed the bytes of an input, leaves a transaction that spends a
 payment's coins and pays its payees, and that nobody here has signed. Its outputs say what each payee got; the
-rest of the payment is owed again, and its fee is the operator's.
+rest of the payment is owed again, and its fee is the operator's. It may spend coins of several payments: then
+it is taken for one after another, in the order of their numbers.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
+
+import msgspec
 
 from payouts.payment import PaymentState, Rules
 from payouts.wallet import KnownTransaction, Wallet
@@ -19,17 +22,52 @@ from pool.storage.database import Reader
 DEPTH = Rules().conflict_depth  # no sooner is anything else decided about a payment that cannot confirm
 
 
+class Replacement(msgspec.Struct, frozen=True):
+    """What adopting a transaction means for one payment. `is_first` of those that it is taken for: with it go
+    its fee and what it paid beyond them, to other addresses than `addresses`."""
+
+    body: PaymentReplaced
+    is_first: bool
+    addresses: frozenset[str]
+    paid_sats: int  # to all payees of all these payments
+
+
 async def replacement(
     reader: Reader, wallet: Wallet, known: KnownTransaction, reason: str
-) -> PaymentReplaced | None:
-    """What adopting it means for the payment whose coins it spends; None where there is no such payment.
+) -> Replacement | None:
+    """For the first payment that waits for it; None where it pays no payee of any whose coins it spends.
 
     Raises Refused while that payment may still be made as it was signed, and WalletUnavailable.
     """
     txid = known.signed.txid
-    payment = await _excluded_by(reader, known)
+    touched = await _touched(reader, known)
+    if not touched:
+        return None
+    scripts = await wallet.scripts([item.address for payment, _ in touched for item in payment.items])
+    parts, excess_sats = _divided([payment for payment, _ in touched], known, scripts)
+    paid = [(payment, is_done) for payment, is_done in touched if parts[payment.id]]
+    payment = next((payment for payment, is_done in paid if not is_done), None)
     if payment is None:
         return None
+    _refuse_unready(payment, known)
+    is_first = payment is paid[0][0]
+    return Replacement(
+        body=PaymentReplaced(
+            payment_id=payment.id,
+            txid=txid,
+            payees=parts[payment.id],
+            excess_sats=excess_sats if is_first else 0,
+            fee_sats=(known.fee_sats or 0) if is_first else 0,
+            reason=reason,
+        ),
+        is_first=is_first,
+        addresses=frozenset(item.address for one, _ in touched for item in one.items),
+        paid_sats=excess_sats + sum(payee.sats for one in parts.values() for payee in one),
+    )
+
+
+def _refuse_unready(payment: Payment, known: KnownTransaction) -> None:
+    txid = known.signed.txid
     if payment.state is not PaymentState.SET_ASIDE or not all(
         attempt.outpoints() & set(known.signed.inputs) for attempt in payment.attempts
     ):
@@ -39,51 +77,47 @@ async def replacement(
         )
     if known.confirmations < DEPTH:
         raise Refused(f"{txid} has {known.confirmations} confirmations; adopt it when it has {DEPTH}")
-    scripts = await wallet.scripts([item.address for item in payment.items])
-    payees, excess_sats = _paid(payment, known, scripts)
-    return PaymentReplaced(
-        payment_id=payment.id,
-        txid=txid,
-        payees=payees,
-        excess_sats=excess_sats,
-        fee_sats=known.fee_sats or 0,
-        reason=reason,
-    )
 
 
-async def _excluded_by(reader: Reader, known: KnownTransaction) -> Payment | None:
-    """The payment that stands and has an attempt with one of the transaction's inputs.
+async def _touched(reader: Reader, known: KnownTransaction) -> list[tuple[Payment, bool]]:
+    """Payments that stand and have an attempt with one of the transaction's inputs, by number; and those that
+    it was taken for already (True).
 
     One that was abandoned has given its coins back: what spends them now is a transaction like any other.
     """
-    inputs = set(known.signed.inputs)
+    inputs, found = set(known.signed.inputs), dict[int, tuple[Payment, bool]]()
     for txid in sorted({one.txid for one in inputs}):
-        rows = await reader.rows(
-            "SELECT DISTINCT payment_id FROM attempt WHERE inputs LIKE ? ORDER BY payment_id", f"%{txid}%"
-        )
-        for (number,) in rows:
+        for number, replaced_by in await reader.rows(
+            "SELECT DISTINCT payment.id, payment.replaced_by FROM attempt "
+            "JOIN payment ON payment.id = attempt.payment_id WHERE attempt.inputs LIKE ?",
+            f"%{txid}%",
+        ):
             payment = await payment_changes.find(reader, number)
-            if payment is None or payment.state is PaymentState.ABANDONED:
+            is_done = replaced_by == known.signed.txid
+            if payment is None or (payment.state is PaymentState.ABANDONED and not is_done):
                 continue
             if any(attempt.outpoints() & inputs for attempt in payment.attempts):
-                return payment
-    return None
+                found[number] = (payment, is_done)
+    return [found[number] for number in sorted(found)]
 
 
-def _paid(
-    payment: Payment, known: KnownTransaction, scripts: Mapping[str, bytes | None]
-) -> tuple[tuple[PlannedPayee, ...], int]:
-    """What each of its payees got, no more than was to be paid, and what they got beyond."""
+def _divided(
+    payments: list[Payment], known: KnownTransaction, scripts: Mapping[str, bytes | None]
+) -> tuple[dict[int, tuple[PlannedPayee, ...]], int]:
+    """By payment: what each of its payees got, no more than was to be paid; and what all got beyond."""
     left: dict[bytes, int] = defaultdict(int)
     for output in known.signed.outputs:
         left[output.script] += output.sats
-    payees = []
-    for item in payment.items:
-        script = scripts.get(item.address)
-        if script is None:
-            raise Refused(f"the node does not know {item.address}, which payment {payment.id} pays")
-        sats = min(item.sats, left[script])
-        left[script] -= sats
-        if sats:
-            payees.append(PlannedPayee(account=item.account, address=item.address, sats=sats))
-    return tuple(payees), sum(left[script] for script in set(scripts.values()) if script)
+    parts: dict[int, tuple[PlannedPayee, ...]] = {}
+    for payment in payments:
+        payees = []
+        for item in payment.items:
+            script = scripts.get(item.address)
+            if script is None:
+                raise Refused(f"the node does not know {item.address}, which payment {payment.id} pays")
+            sats = min(item.sats, left[script])
+            left[script] -= sats
+            if sats:
+                payees.append(PlannedPayee(account=item.account, address=item.address, sats=sats))
+        parts[payment.id] = tuple(payees)
+    return parts, sum(left[script] for script in set(scripts.values()) if script)

@@ -20,6 +20,7 @@ from pool.accounting.journal_entries import FeeShare, PaymentSigned, SpentOutput
 from pool.accounting.open_payments import ChangedMeanwhile, OpenPayments, change
 from pool.accounting.payment_changes import Payment
 
+ANY_PERCENT = 10**9
 NO_RATE = "the node knows no fee rate yet; payout.wallet.fallback_fee_sats_per_vbyte sets one"
 
 log = logging.getLogger("engineroom.payments")
@@ -56,13 +57,18 @@ class Signer:
         """The node's rates for the settings' target."""
         return await self._wallet.fee_policy(self._rules.confirmation_target_blocks)
 
-    async def compose(self, items: Sequence[Item], policy: FeePolicy) -> Composition | Refusal:
+    async def compose(
+        self, items: Sequence[Item], policy: FeePolicy, *, as_trial: bool = False
+    ) -> Composition | Refusal:
         """A payment's first transaction. Raises WalletUnavailable."""
         rate = policy.rate(self._rules.fallback_sats_per_kvb)
         if rate is None:
             return Refusal(NO_RATE, passing=True)
         try:
-            return compose(items, await self._coins(), await self._terms(policy, rate))
+            terms = await self._terms(policy, rate)
+            if as_trial:  # a part of a payment may be too small for its fee
+                terms = msgspec.structs.replace(terms, fee_paid_by="pool", max_fee_percent=ANY_PERCENT)
+            return compose(items, await self._coins(), terms)
         except WalletRefused as error:
             return Refusal(error.reason, passing=True)
 
@@ -84,14 +90,15 @@ class Signer:
             log.error("payment %d is not signed: %s", payment_id, reason)
 
     async def try_out(self, items: Sequence[Item], policy: FeePolicy) -> str | None:
-        """Why a payment of these could not be made; None where it could. Nothing is stored or sent."""
-        made = await self.compose(items, policy)
+        """Why the node would refuse a payment of these for good; None where it would not. Nothing is stored
+        or sent, fees do not matter. Raises CannotTell where something else is in the way."""
+        made = await self.compose(items, policy, as_trial=True)
         if isinstance(made, Refusal):
-            return made.reason
+            raise CannotTell(made.reason)
         try:
             await self._signed(made)
         except WalletRefused as error:
-            return error.reason
+            raise CannotTell(error.reason) from error
         except CannotBeMade as error:
             return str(error)
         return None
@@ -217,6 +224,10 @@ class Signer:
             max_fee_percent=self._rules.max_fee_percent,
             change=self._change,
         )
+
+
+class CannotTell(Exception):
+    """Whether a payment could be made does not show now; one line."""
 
 
 class CannotBeMade(Exception):

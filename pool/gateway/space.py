@@ -98,6 +98,9 @@ class Space:
             try:
                 self._disk.preallocate(self._path, self.limits.reserve_bytes)
             except OSError as error:
+                # ext4 keeps what it could allocate of it: that would be nobody's.
+                with contextlib.suppress(OSError):
+                    self._disk.remove(self._path)
                 self._alarms.raised("spool-reserve", f"cannot keep space back for blocks: {error.strerror}")
                 return
             self._has_reserve = True

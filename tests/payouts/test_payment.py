@@ -173,9 +173,13 @@ def test_a_conflict_among_our_own_attempts_is_no_reason_to_plan_anew() -> None:
     assert next_step(BROADCAST, attempts, sights, 700) == Wait()
 
 
-@pytest.mark.parametrize("sight", [HERE, AWAY, InputsGone()])
+@pytest.mark.parametrize("sight", [HERE, AWAY])
 def test_what_was_set_aside_is_reopened_when_the_conflict_has_left_the_chain(sight: AttemptSight) -> None:
     assert isinstance(alone(SET_ASIDE, sight), Reopen)
+
+
+def test_a_conflict_that_is_not_found_any_more_has_not_left_the_chain_while_the_coins_are_gone() -> None:
+    assert alone(SET_ASIDE, InputsGone()) == Wait()
 
 
 def test_what_was_set_aside_or_abandoned_is_reopened_when_it_confirms_after_all() -> None:

@@ -62,6 +62,9 @@ class Accounts:
             device = await self.names.worker(writer, number, worker, "cgminer/4", at_us)
             await writer.execute("UPDATE worker SET last_seen_us = ? WHERE id = ?", at_us, device)
             await writer.execute(
+                "UPDATE worker SET first_seen_us = ? WHERE id = ? AND first_seen_us > ?", at_us, device, at_us
+            )
+            await writer.execute(
                 "INSERT INTO slot_account (slot, seconds, account_id, rate_id, shares, work_high, work_low) "
                 "VALUES (?, ?, ?, 0, 1, ?, ?) ON CONFLICT (slot, seconds, account_id, rate_id) DO UPDATE SET "
                 "work_high = slot_account.work_high + excluded.work_high, "

@@ -55,7 +55,7 @@ async def holds(made: Accounts) -> list[tuple[str, str, str]]:
 
 
 def sent(txid: str, *addresses: str, sats: int = 200_000) -> WalletSend:
-    return WalletSend(txid=txid, sats=sats, confirmations=3, addresses=addresses)
+    return WalletSend(txid=txid, sats=sats, confirmations=6, addresses=addresses)
 
 
 async def test_without_its_journal_a_database_is_not_gone_on_with(directory: Path) -> None:

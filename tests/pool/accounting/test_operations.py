@@ -65,7 +65,7 @@ class SendingWallet:
         raise WalletRefused(f"the wallet has no transaction {txid}", passing=False)
 
 
-def sent(sats: int, *addresses: str, txid: str = TXID, confirmations: int = 1) -> WalletSend:
+def sent(sats: int, *addresses: str, txid: str = TXID, confirmations: int = 6) -> WalletSend:
     return WalletSend(txid=txid, sats=sats, confirmations=confirmations, addresses=addresses)
 
 

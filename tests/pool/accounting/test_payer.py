@@ -1,20 +1,22 @@
 """Payments from balances to the chain: once each, whatever the wallet, the node and the chain do."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from payouts.attempt import Attempt, AttemptSight, Conflicted, InputsGone
 from payouts.payment import PaymentState, Rules
-from payouts.wallet import WalletUnavailable
+from payouts.wallet import Balances, WalletUnavailable
 from pool.accounting import blocks, journal_entries, ledger
 from pool.accounting.adoption import Adoption
 from pool.accounting.control import Refused
 from pool.accounting.ledger import NETWORK, OPERATOR, PAID, PAYING
-from pool.accounting.requests import AdoptRequest
+from pool.accounting.requests import AdoptedPart, AdoptRequest
 from stratum.work.coin import network
 from tests.pool.accounting.building import ALICE, BOB, CAROL, DAVE, HOUR_US
 from tests.pool.accounting.paying import PayingPool, paying_in
+from tests.pool.accounting.scripted_wallet import ScriptedWallet, Transaction
 
 # One input and two outputs (payee, change) to witness key hashes: 141 virtual bytes by hand in
 # tests/payouts/test_composition.py, so 141 sats at 1,000 sats per 1,000 virtual bytes.
@@ -703,10 +705,11 @@ async def test_a_payment_whose_coins_are_spent_elsewhere_waits_until_that_is_100
     assert await pool.faults() == []
 
 
-async def adopt(pool: PayingPool, txid: str) -> None:
+async def adopt(pool: PayingPool, txid: str, *payees: AdoptedPart) -> None:
     made = pool.made
     adoption = Adoption(made.database, made.changes, network("bitcoin", "regtest"), pool.wallet, None)
-    await adoption.adopt(AdoptRequest(what=txid, reason="bumped in the node's wallet"), made.now_us)
+    request = AdoptRequest(what=txid, payees=payees, reason="bumped in the node's wallet")
+    await adoption.adopt(request, made.now_us)
 
 
 async def test_a_payment_that_was_bumped_in_the_wallet_itself_is_not_made_again_and_can_be_adopted(
@@ -749,6 +752,9 @@ async def test_a_payment_that_may_still_be_made_is_not_replaced(pool: PayingPool
     number = await pool.send()
     (attempt,) = (await pool.payment(number)).attempts
     by_hand = pool.wallet.bump_by_hand(attempt, 1_000)
+    with pytest.raises(Refused, match="adopt it when it has 6"):
+        await adopt(pool, by_hand)
+    pool.wallet.bury(5)
     with pytest.raises(Refused, match="payment 1, which is broadcast"):  # it has not been looked at since
         await adopt(pool, by_hand)
 
@@ -807,3 +813,151 @@ async def test_a_confirmed_payment_is_watched_to_a_depth_of_100_and_no_further(p
     pool.wallet.calls.clear()
     await pool.watch()
     assert pool.wallet.calls.count("look") == 0
+
+
+async def test_one_transaction_over_the_coins_of_two_payments_is_taken_for_both(tmp_path: Path) -> None:
+    async with paying_in(tmp_path) as pool:
+        for account, sats in ((ALICE, 500_000), (BOB, 400_000)):
+            await pool.made.earn(account, sats)
+            pool.wallet.fund(950_000)
+            await pool.send()
+        inputs = (*pool.wallet.signed[0].inputs, *pool.wallet.signed[1].inputs)
+        foreign = Transaction(inputs, ((ALICE, 500_000), (BOB, 300_000), ("change 0", 1_099_000)))
+        pool.wallet.take(foreign)
+        pool.wallet.by_hand.append(foreign)
+        pool.wallet.bury(120)
+        await pool.watch()
+        await adopt(pool, foreign.txid)
+        assert [(await pool.payment(n)).state for n in (1, 2)] == ["abandoned", "abandoned"]
+        assert (await pool.owed(ALICE), await pool.owed(BOB)) == (0, 100_000)
+        balances = await pool.made.balances()
+        assert (balances["@paid"], balances["@network"]) == (800_000, 1_000)  # the fee, once
+        assert await pool.faults() == []
+        with pytest.raises(Refused, match="adopted before"):
+            await adopt(pool, foreign.txid)
+
+
+async def test_who_else_a_bump_by_hand_has_paid_has_to_be_said(pool: PayingPool) -> None:
+    await pool.send()
+    await pool.made.earn(BOB, 300_000)
+    foreign = Transaction(pool.wallet.signed[0].inputs, ((ALICE, 500_000), (BOB, 200_000)))
+    pool.wallet.take(foreign)
+    pool.wallet.by_hand.append(foreign)
+    pool.wallet.bury(120)
+    await pool.watch()
+    with pytest.raises(Refused, match=f"{BOB} among them: say whom with --payee"):
+        await adopt(pool, foreign.txid)
+    with pytest.raises(Refused, match="200001 sats are more than the 200000"):
+        await adopt(pool, foreign.txid, AdoptedPart(account=BOB, sats=200_001))
+    await adopt(pool, foreign.txid, AdoptedPart(account=BOB, sats=200_000))
+    assert (await pool.owed(ALICE), await pool.owed(BOB)) == (0, 100_000)
+    assert await pool.faults() == []
+
+
+class CoreLike(ScriptedWallet):
+    """What it has sent and no memory pool has still spends its coins, and its change is not trusted."""
+
+    async def balances(self) -> Balances:
+        await self._ask("balances")
+        confirmed = {one.txid for block in self.chain for one in block}
+        spent = {
+            point
+            for one in self.signed
+            if one.txid in self.handed and one.txid not in confirmed
+            for point in one.inputs
+        }
+        trusted = sum(
+            coin.sats
+            for coin, _ in self._unspent()
+            if (coin.outpoint.txid, coin.outpoint.output) not in spent
+        )
+        trusted += sum(
+            sats for one in self.mempool.values() for address, sats in one.outputs if address in self.own
+        )
+        return Balances(trusted_sats=trusted, pending_sats=0, immature_sats=0)
+
+
+async def test_a_payment_that_makes_the_wallet_short_is_sent_again_all_the_same(tmp_path: Path) -> None:
+    async with paying_in(tmp_path) as pool:
+        pool.wallet = CoreLike()
+        await pool.restart()
+        pool.wallet.fund(100_000_000)
+        await pool.made.earn(ALICE, 500_000)
+        await pool.send()
+        pool.wallet.mempool.clear()  # evicted
+        await pool.made.earn(BOB, 400_000)
+        assert (await pool.pay()).payment_id is None
+        assert [kind for _, kind, _ in await pool.holds()] == ["wallet"]
+        await pool.watch()
+        assert pool.wallet.mempool, "that alone brings the coins back"
+        pool.wallet.mine(7)
+        assert (await pool.pay()).payment_id == 2
+        assert await pool.holds() == []
+
+
+class ShortSighted(ScriptedWallet):
+    """Looks for what spends a coin no further back than a hundred blocks before it is told to begin."""
+
+    async def look(self, attempts: Sequence[Attempt], since_height: int | None) -> dict[str, AttemptSight]:
+        found = await super().look(attempts, since_height)
+        for txid, sight in found.items():
+            if isinstance(sight, Conflicted) and since_height is not None:
+                height = self._height(sight.txid)
+                if height is not None and height < since_height - 100:
+                    found[txid] = InputsGone()
+        return found
+
+
+async def test_a_payment_that_was_never_sent_stays_set_aside_however_deep_its_conflict(
+    tmp_path: Path,
+) -> None:
+    async with paying_in(tmp_path) as pool:
+        pool.wallet = ShortSighted()
+        await pool.restart()
+        pool.wallet.fund(1_000_000)
+        await pool.made.earn(ALICE, 500_000)
+        await pool.pay()  # signed
+        await hold(pool, "all")
+        by_hand = pool.wallet.bump_by_hand((await pool.payment(1)).attempts[0], 100)
+        await pool.watch()
+        pool.wallet.bury(250)
+        await pool.restart()
+        await pool.made.changes.make(
+            journal_entries.HoldReleased(scope="all", hold_kind="operator", reason="go on"), pool.made.now_us
+        )
+        await pool.watch()
+        assert (await pool.payment(1)).state == "set_aside"
+        await adopt(pool, by_hand)
+        assert (await pool.payment(1)).state == "abandoned"
+
+
+async def test_an_address_that_is_refused_leaves_out_nobody_whose_amount_is_small(tmp_path: Path) -> None:
+    """20 sat/vB: 141 vB alone are 2,820 sats, more than 2 % of bob's 100,000, and less than 2 % of all."""
+    async with paying_in(tmp_path) as pool:
+        for account, sats in ((ALICE, 5_000_000), (BOB, 100_000), (CAROL, 5_000_000), (DAVE, 100_001)):
+            await pool.made.earn(account, sats)
+        pool.wallet.fund(100_000_000)
+        pool.wallet.estimate = 20_000
+        pool.wallet.refused = {DAVE}
+        outcome = await pool.pay()
+        assert [account for account, *_ in outcome.left_out] == [DAVE]
+        assert REFUSED in outcome.left_out[0][2]
+
+
+async def test_nobody_is_left_out_for_a_wallet_that_is_locked_while_they_are_looked_for(
+    tmp_path: Path,
+) -> None:
+    async with paying_in(tmp_path) as pool:
+        for account in (ALICE, BOB, CAROL):
+            await pool.made.earn(account, 500_000)
+        pool.wallet.fund(100_000_000)
+        pool.wallet.refused = {CAROL}
+
+        async def lock() -> None:
+            pool.wallet.is_locked = True
+
+        pool.wallet.meanwhile["check"] = lock()  # what was signed before is still shown to the node
+        assert (await pool.pay()).payment_id is None
+        pool.wallet.is_locked = False
+        outcome = await pool.pay()
+        assert [account for account, *_ in outcome.left_out] == [CAROL]

@@ -28,8 +28,23 @@ async def pay_after_a_restart(directory: Path, *, last_paid_days_ago: float) -> 
     await database.close()
     wallet = WalletSettings(interval_minutes=WEEK_MINUTES)
     accountant = await Accountant.open(settings_of(directory, address=ALICE, wallet=wallet))
+    assert accountant.payer is not None
+    accountant.payer.is_in_doubt = False  # as once a node has been asked
     try:
         await accountant.pay()
+    finally:
+        await accountant.close()
+
+
+async def test_nothing_is_paid_before_a_node_was_asked_and_that_costs_no_interval(tmp_path: Path) -> None:
+    wallet = WalletSettings(interval_minutes=WEEK_MINUTES)
+    accountant = await Accountant.open(settings_of(tmp_path, address=ALICE, wallet=wallet))
+    try:
+        await accountant.pay()
+        assert accountant.payer is not None
+        accountant.payer.is_in_doubt = False
+        with pytest.raises(WalletUnavailable):  # it is tried, though nobody is there
+            await accountant.pay()
     finally:
         await accountant.close()
 

@@ -1,11 +1,13 @@
 """What work is bought at, and when no more is: decided once, and the same for whoever reads it again."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.schema import Settings
+from pool.accounting.batch import PriceOf
 from pool.accounting.journal_entries import BuyingChanged, FeeMeanFixed, SourceMark
 from pool.accounting.rebuild import rebuild
 from pool.spool.records import TemplateFacts
@@ -155,3 +157,63 @@ async def test_fees_are_paid_at_the_mean_of_the_templates_before_the_hour(tmp_pa
             "@operator": -2 * share_sats,
         }
     assert await counted_again(settings) == []
+
+
+async def test_forgetting_while_frames_are_read_buys_nothing_that_is_not_bought(tmp_path: Path) -> None:
+    """As another duty does whose connection was cut."""
+    settings = buying(tmp_path, SHARE_SATS)
+    async with pool_of(settings) as pool:
+        spool = Writing(pool.spool)
+        for second, account in ((1, "alice"), (15, "bob")):
+            spool.frame(second, share(account))
+            spool.frame(second + 1)
+            await pool.count(second + 2)
+        spool.frame(31, share("bob"))
+        spool.frame(32)
+        loop, price_of = asyncio.get_running_loop(), pool.pricing.price_of
+
+        def forgetting(name: str, epoch: str) -> PriceOf:
+            price = price_of(name, epoch)
+
+            def ask(template: TemplateFacts, frame: int, at_us: int) -> str | None:
+                loop.call_soon_threadsafe(pool.intake.forget)
+                return price(template, frame, at_us)
+
+            return ask
+
+        pool.pricing.price_of = forgetting  # type: ignore[method-assign]
+        await pool.count(33)
+        await pool.count(34)
+        assert await bought(pool) == {"alice": (WORK, 0), "bob": (0, 2 * WORK)}
+    assert await counted_again(settings) == []
+
+
+async def test_what_is_bought_is_looked_at_before_anything_is_priced(tmp_path: Path) -> None:
+    async with pool_of(buying(tmp_path, SHARE_SATS)) as pool:
+        with pytest.raises(LookupError, match="not been looked at"):
+            pool.pricing.price_of("gateway-0", EPOCH)
+
+
+async def test_bought_work_that_a_gateway_showed_too_late_does_not_contradict_a_rebuild(
+    tmp_path: Path,
+) -> None:
+    """Live it is bought in the slot that is open then, by a rebuild in its own: each account got the same."""
+    settings = buying(tmp_path, 10**12)
+    async with pool_of(settings) as pool:
+        one, other = Writing(pool.spool), Writing(pool.spool, "gateway-1")
+        for spool in (one, other):
+            spool.frame(1)
+            spool.frame(2)
+        await pool.count(3)
+        for second in range(10, 4_000, 10):  # gateway-1's disk hangs for more than an hour
+            one.frame(second, share("alice"))
+        one.frame(4_001)
+        await pool.count(4_002)
+        other.frame(20, share("bob"))
+        for spool in (one, other):
+            spool.frame(4_003)
+            spool.frame(4_200)
+        await pool.count(4_201)
+        assert (await pool.owed("balance"))["bob"] == SHARE_SATS
+    differences = await counted_again(settings)
+    assert [line for line in differences if not line.startswith("work of bob in the hour")] == []

@@ -55,7 +55,7 @@ async def test_accounts_show_speed_immature_balance_and_paid(made: Accounts) -> 
     seen = [(one.account, one.last_seen_us, one.hashes_per_second) for one in lines]
     assert seen == [
         (BOB, NOW_US - (DAY_SECONDS + 60) * SECOND_US, 2.0**70),  # seen last as the builder says it
-        (ALICE, NOW_US - 60 * SECOND_US, 7.0),
+        (ALICE, NOW_US - 60 * SECOND_US, 7.0 * DAY_SECONDS / 3_600),  # who came an hour ago
         (CAROL, None, 0.0),
     ]
     money = {one.account: (one.immature_sats, one.balance_sats, one.paid_sats) for one in lines}
