@@ -42,7 +42,6 @@ def payout_problems(settings: Settings) -> Iterator[Problem]:
         _hopping(settings),
         _method(payout),
         _per_share(settings),
-        _wallet_without_effect(payout),
         _sections_without_effect(payout),
         _wallet(settings),
     )
@@ -166,13 +165,6 @@ def _changed(section: Any, default: msgspec.Struct, name: str, where: str) -> It
         value = known(partial(getattr, section, key))
         if value is not None and value != getattr(default, key):
             yield Problem(f"payout.{name}.{key}", None, f"has no effect with {where}; remove it")
-
-
-def _wallet_without_effect(payout: PayoutSettings) -> Iterator[Problem]:
-    if payout.wallet is not None and (payout.scheme == "solo" or payout.method != "wallet"):
-        where = "scheme solo" if payout.scheme == "solo" else f"method {payout.method}"
-        message = f"has no effect with {where}: blocks pay the miners themselves; remove it"
-        yield Problem("payout.wallet", None, message)
 
 
 def _wallet(settings: Settings) -> Iterator[Problem]:

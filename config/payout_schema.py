@@ -96,7 +96,7 @@ class CoinbasePaymentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_
 
 class WalletSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The node's wallet that miners are paid from, with method `wallet`. Without this section nothing is
-    paid: credits add up."""
+    paid: credits add up. Where blocks pay the miners themselves, it is watched for what it has paid."""
 
     node: Annotated[
         str | None,

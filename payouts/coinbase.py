@@ -59,13 +59,14 @@ def outputs_of(plan: Plan, due: Dues, room: Room, sigop_cost: SigopCost) -> Outp
 
     `sigop_cost` tells what an output script takes of the block's budget.
     """
-    if plan.remainder == "advance":
+    ranked = tuple(one for one in due.ranked if one[0] not in plan.held) if plan.held else due.ranked
+    if plan.remainder == "advance" and not plan.held:  # what is held is nobody else's
         advanced = _advanced(plan, due, room, sigop_cost)
         if advanced is not None:
             return advanced
     # Custody's output is made only where something is left for it, so it is first tried without.
     for reserved in (0, 1):
-        paid = _fill(plan, due.ranked, due.value_sats, room, reserved, sigop_cost)
+        paid = _fill(plan, ranked, due.value_sats, room, reserved, sigop_cost)
         left_sats = due.value_sats - sum(paid.values())
         if paid and left_sats < max(1, dust_sats(plan.custody, plan.dust_sats_per_kvb)):
             paid[next(iter(paid))] += left_sats

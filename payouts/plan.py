@@ -57,7 +57,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `marks` says how far each source's frames were counted, (source, frame number) sorted by source.
     `custody` is the script of the pool's own address, which holds what is owed. `minimum_output_sats` and
     `dust_sats_per_kvb` (the rate that dust is reckoned at, see payouts.transaction) bound outputs from
-    below. Generation 0 is a plan without an accountant behind it: one payee, nothing owed.
+    below. `held` are scripts that get no output now, sorted: what is due to them is owed, and custody holds
+    it. Generation 0 is a plan without an accountant behind it: one payee, nothing owed.
     """
 
     payees: tuple[Payee, ...]
@@ -69,6 +70,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     minimum_output_sats: int = 0
     dust_sats_per_kvb: int = 0
     most_outputs: int = 500
+    held: tuple[bytes, ...] = ()
     is_stripped: bool = False
 
     @functools.cached_property
@@ -107,6 +109,7 @@ class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum_output_sats: int
     dust_sats_per_kvb: int
     most_outputs: int
+    held: tuple[str, ...]  # scripts in hex
 
 
 class _Version(msgspec.Struct):
@@ -132,6 +135,7 @@ def encode_plan(plan: Plan) -> bytes:
             minimum_output_sats=plan.minimum_output_sats,
             dust_sats_per_kvb=plan.dust_sats_per_kvb,
             most_outputs=plan.most_outputs,
+            held=tuple(script.hex() for script in plan.held),
         )
     )
 
@@ -153,6 +157,7 @@ def decode_plan(document: bytes) -> Plan:
             minimum_output_sats=content.minimum_output_sats,
             dust_sats_per_kvb=content.dust_sats_per_kvb,
             most_outputs=content.most_outputs,
+            held=tuple(bytes.fromhex(script) for script in content.held),
         )
     except PlanError:
         raise
@@ -210,6 +215,8 @@ def check_plan(plan: Plan) -> None:
         0 < len(script) <= LONGEST_SCRIPT for script in (plan.custody, *(r.script for r in recipients))
     ):
         raise PlanError(f"an output script has 1 to {LONGEST_SCRIPT} bytes")
+    if plan.held != tuple(sorted(set(plan.held))):
+        raise PlanError("the scripts that are held stand in order, each of them once")
     if len({payee.account for payee in plan.payees}) != len(plan.payees):
         raise PlanError("an account stands in the plan twice")
     if plan.most_outputs < 1 or plan.minimum_output_sats < 0 or plan.dust_sats_per_kvb < 0:

@@ -19,13 +19,14 @@ from config.schema import Settings
 from payouts.node_wallet import NodeWallet
 from payouts.transaction import DUST_RATE_FACTOR
 from payouts.wallet import Wallet, WalletError
-from pool.accounting import assembly, directories, ledger, payment_changes, policy_changes
+from pool.accounting import assembly, directories, ledger, payment_changes, policy_changes, solvency
 from pool.accounting.agreements import Since, agree, agreement_of, history
 from pool.accounting.block_watch import BlockWatch
 from pool.accounting.bought import priced_slot
 from pool.accounting.chain import BestNode, best_node
 from pool.accounting.changes import Changes
 from pool.accounting.control import SOCKET_NAME, ControlSocket
+from pool.accounting.holding import hold_everything
 from pool.accounting.intake import Horizon, Intake
 from pool.accounting.journal import Journal
 from pool.accounting.journal_reading import JournalUnwritable
@@ -75,6 +76,7 @@ class Accountant:
         """`wallet` is in place of the one that the settings name; they have `payout.wallet` all the same."""
         self._settings = settings
         self._pace = pace or Pace()
+        self._pays_by_coinbase = assembly.pays_by_coinbase(settings)
         self._database = database
         self._journal = journal
         self._directory = Path(settings.data_directory)
@@ -198,7 +200,8 @@ class Accountant:
             payee_change_delay_us=payout.payee_change_delay_hours * 3_600 * 1_000_000,
             spool=self._directory / directories.SPOOL,
             custody=assembly.custody_script(self._settings, self._network),
-            pays_by_coinbase=assembly.pays_by_coinbase(self._settings),
+            pays_by_coinbase=self._pays_by_coinbase,
+            has_wallet=self.wallet is not None,
         )
         return Operations(
             self._database,
@@ -255,8 +258,9 @@ class Accountant:
         if self.payer is not None and self._settings.payout.wallet is not None:
             duties += [
                 ("watching payments", pace.watch_payments_seconds, self.watch_payments),
-                ("paying", min(DUE_SECONDS, self._paying_seconds), self.pay),
             ]
+            if not self._pays_by_coinbase:
+                duties.append(("paying", min(DUE_SECONDS, self._paying_seconds), self.pay))
         return duties
 
     async def _begin(self) -> None:
@@ -283,8 +287,8 @@ class Accountant:
                 "they are confirmed",
                 len(unwatched),
             )
-        if faults and self.payer is not None:
-            await self.payer.hold("ledger", faults[0], now_us())
+        if faults:
+            await hold_everything(self.changes, "ledger", faults[0], now_us())
 
     async def _finish(self) -> None:
         with contextlib.suppress(DatabaseUnavailable):
@@ -340,7 +344,15 @@ class Accountant:
             if self.payer is not None:
                 self.payer.is_in_doubt = bool(self.watch.in_doubt)
         await self.rewards.join_orphans(now_us())
-        await self.rewards.settle_due(now_us(), self.intake.caught_up)
+        if await self.rewards.settle_due(now_us(), self.intake.caught_up) and self._pays_by_coinbase:
+            await self._check_books()
+
+    async def _check_books(self) -> None:
+        """Payments look before each of them; what coinbases carry over changes with each block."""
+        async with self._database.reading() as reader:
+            report = await solvency.report(reader, self._settings.payout.pps.reserve_sats or 0)
+        if report.breaches:
+            await hold_everything(self.changes, "solvency", "; ".join(report.breaches), now_us())
 
     async def _best_node(self) -> BestNode | None:
         return await best_node(self._nodes, self._network)

@@ -138,8 +138,8 @@ def custody_script(settings: Settings, network: Network) -> bytes | None:
 
 
 def pays_by_coinbase(settings: Settings) -> bool:
-    """Whether what is owed is paid by coinbases, and by no wallet."""
-    return settings.payout.method == "coinbase" and settings.payout.wallet is None
+    """Whether blocks pay the miners themselves; a wallet is only watched then, for what it paid before."""
+    return settings.payout.method == "coinbase" or settings.payout.scheme == "solo"
 
 
 def plan_rules(settings: Settings, network: Network, dust_sats_per_kvb: int) -> PlanRules:

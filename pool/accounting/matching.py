@@ -14,8 +14,9 @@ import msgspec
 from payouts.wallet import Wallet, WalletSend, WalletUnavailable
 from pool.accounting import policy_changes
 from pool.accounting.changes import Changes, Position, position
+from pool.accounting.holding import hold_everything
 from pool.accounting.journal import Journal
-from pool.accounting.journal_entries import Body, HoldPlaced, HoldReleased, Restored
+from pool.accounting.journal_entries import HoldPlaced, HoldReleased, Restored
 from pool.accounting.journal_lines import Entry
 from pool.accounting.policy_changes import RESTORED
 from pool.accounting.unmatched import Known, Situation, Unmatched, unmatched
@@ -120,14 +121,7 @@ class Matching:
 
     async def hold(self, reason: str, now_us: int) -> None:
         """Nothing is paid until `look` finds everything matched."""
-
-        async def choose(reader: Reader) -> Body | None:
-            if await self._stands(reader):
-                return None
-            return HoldPlaced(scope=policy_changes.EVERYTHING, hold_kind=RESTORED, reason=reason)
-
-        if await self._changes.decide(choose, now_us) is not None:
-            log.error("payouts are on hold: %s", reason)
+        await hold_everything(self._changes, RESTORED, reason, now_us)
 
     async def forgotten(self, wallet: Wallet, now_us: int) -> str | None:
         """Before a payment: has the wallet paid somebody of ours in a transaction that nobody here knows?

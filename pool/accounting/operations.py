@@ -33,14 +33,13 @@ from pool.accounting.matching import Matching
 from pool.accounting.open_payments import PAYMENT_SCOPE
 from pool.accounting.payee_wishes import wished_change
 from pool.accounting.payer import NOBODY_IS_DUE, Payer
-from pool.accounting.policy_changes import EVERYTHING, RESTORED
+from pool.accounting.policy_changes import BY_OPERATOR, EVERYTHING, RESTORED
 from pool.accounting.preview import MOST_LINES, preview_of, preview_without_wallet
 from pool.accounting.requests import Preview, PreviewLine
 from pool.accounting.statements import Statements
 from pool.storage.database import Database, DatabaseError, Reader
 from stratum.work.coin import Network
 
-BY_OPERATOR = "operator"
 MOST_PAYMENTS_AT_ONCE = 20
 # Of a thousand outputs each: whoever owes more people than that presses the button twice.
 
@@ -56,6 +55,7 @@ class OperationRules(msgspec.Struct, frozen=True, kw_only=True):
     spool: Path
     custody: bytes | None = None  # the script of the pool's own address
     pays_by_coinbase: bool = False
+    has_wallet: bool = True
 
 
 class Operations:
@@ -106,7 +106,7 @@ class Operations:
 
     async def payouts_preview(self, _: requests.Nothing) -> Preview:
         """Who is in the next payment, and who not and why."""
-        if self._payer is None:
+        if self._payer is None or self._rules.pays_by_coinbase:
             async with self._database.reading() as reader:
                 return await preview_without_wallet(
                     reader, self._rules.minimum_sats, by_coinbase=self._rules.pays_by_coinbase
@@ -121,12 +121,12 @@ class Operations:
 
     async def payouts_run(self, _: requests.Nothing) -> requests.RunResult:
         """Pay now whoever is due, not waiting for the interval."""
-        if self._payer is None:
+        if self._rules.pays_by_coinbase:
             raise Refused(
                 "coinbases pay here: what is owed is carried over into the next of them, no payment is made"
-                if self._rules.pays_by_coinbase
-                else "payments are signed and sent by a running pool whose settings have payout.wallet"
             )
+        if self._payer is None:
+            raise Refused("payments are signed and sent by a running pool whose settings have payout.wallet")
         made: list[int] = []
         left_out: tuple[tuple[str, int, str], ...] = ()
         reason = None
@@ -164,12 +164,14 @@ class Operations:
         return scope
 
     async def release(self, request: requests.ReleaseRequest) -> list[str]:
-        """End the holds of a scope; their reasons. A hold after a restore ends when everything is matched."""
+        """End the holds of a scope; their reasons. A hold after a restore ends when everything is matched, or
+        where blocks pay and no wallet could be asked, when a person says so."""
         reason = checked_reason(request.reason)
         async with self._database.reading() as reader:
             scope = await self._scope(reader, request.scope)
             standing = [one for one in await policy_changes.holds(reader) if one[0] == scope]
-        free = [one for one in standing if one[1] != RESTORED]
+        is_matched_by_hand = self._rules.pays_by_coinbase and not self._rules.has_wallet
+        free = [one for one in standing if one[1] != RESTORED or is_matched_by_hand]
         if not standing:
             raise Refused(f"nothing holds {scope}")
         if not free:

@@ -19,7 +19,8 @@ from payouts.wallet import FeePolicy, Wallet
 from pool.accounting import payment_changes, policy_changes, solvency
 from pool.accounting.changes import Changes
 from pool.accounting.culprits import Culprits
-from pool.accounting.journal_entries import Body, HoldPlaced, HoldReleased, PaymentPlanned, PlannedPayee
+from pool.accounting.holding import hold_everything
+from pool.accounting.journal_entries import Body, HoldReleased, PaymentPlanned, PlannedPayee
 from pool.accounting.open_payments import OpenPayments
 from pool.accounting.payment_watch import PaymentWatch
 from pool.accounting.policy_changes import EVERYTHING, RESTORED, SHORT_WALLET
@@ -150,7 +151,7 @@ class Payer:
         if holds:
             return f"payouts are on hold: {holds[0][2]}"
         if report.breaches:
-            await self.hold("solvency", "; ".join(report.breaches), now_us)
+            await hold_everything(self._changes, "solvency", "; ".join(report.breaches), now_us)
             return f"payouts are held: {report.breaches[0]}"
         if self._forgotten is not None:
             obstacle = await self._forgotten(self._wallet, now_us)
@@ -175,25 +176,13 @@ class Payer:
             f"the wallet holds {trusted_sats} sats, {owed_sats} are owed and mature: payments wait for it; "
             f"owed most: {rows}{more}"
         )
-        await self.hold(SHORT_WALLET, reason, now_us)
+        await hold_everything(self._changes, SHORT_WALLET, reason, now_us)
         return reason
 
     async def _release(self, kind: str, reason: str, now_us: int) -> None:
         body = HoldReleased(scope=EVERYTHING, hold_kind=kind, reason=reason)
         await self._changes.make(body, now_us)
         log.warning("payouts go on (%s): %s", kind, reason)
-
-    async def hold(self, kind: str, reason: str, now_us: int) -> None:
-        """Place a hold on everything; once for each kind."""
-
-        async def choose_hold(reader: Reader) -> Body | None:
-            standing = await policy_changes.holds(reader)
-            if any(one[:2] == (EVERYTHING, kind) for one in standing):
-                return None
-            return HoldPlaced(scope=EVERYTHING, hold_kind=kind, reason=reason)
-
-        if await self._changes.decide(choose_hold, now_us) is not None:
-            log.error("payouts are on hold (%s): %s", kind, reason)
 
     async def preview(self, now_us: int) -> Batch:
         """Who would be in the next payment, and who not and why; holds and the wallet's coins left aside."""

@@ -2,11 +2,12 @@
 
 A plan is a file of its own and in the database before a gateway can see it, since an accepted block is
 credited by the plan of its own job. While a block of ours is undecided, or accepted and not yet counted,
-plans carry nothing over: it may have paid that already.
+plans carry nothing over: it may have paid that already. Nor do they while everything is on hold.
 """
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +15,10 @@ import msgspec
 
 from payouts.plan import MOST_PAYEES, Fee, Payee, Plan, encode_plan
 from payouts.window import cut, weights
-from pool.accounting import ledger, left_open, windows
+from pool.accounting import ledger, left_open, policy_changes, windows
 from pool.accounting.directories import PLANS
 from pool.accounting.plan_store import store_plan
+from pool.accounting.policy_changes import BY_OPERATOR, EVERYTHING
 from pool.accounting.rewards import DAY_SECONDS, MICROSECONDS
 from pool.gateway.plan_file import look_at_plan, publish_plan
 from pool.storage.database import Database, Reader
@@ -106,7 +108,11 @@ class PlanMaker:
         if worked is None:
             return None
         fee_accounts = {address for address, _, _ in rules.fees}
-        worked, owed = await self._fitting(reader, worked, await self._carry_over(reader), fee_accounts)
+        held = await policy_changes.holds(reader)
+        is_held = any(scope == EVERYTHING for scope, *_ in held)
+        # Any hold on everything may mean that more was paid than is known here.
+        carried = {} if is_held else await self._carry_over(reader)
+        worked, owed = await self._fitting(reader, worked, carried, fee_accounts)
         scripts = await self._scripts(reader, sorted(worked.keys() | owed.keys()))
         payees = tuple(
             Payee(
@@ -130,7 +136,18 @@ class PlanMaker:
             minimum_output_sats=rules.minimum_output_sats,
             dust_sats_per_kvb=rules.dust_sats_per_kvb,
             most_outputs=rules.most_outputs,
+            held=self._held(held, scripts),
         )
+
+    def _held(
+        self, holds: Sequence[tuple[str, str, str, int]], scripts: Mapping[str, bytes]
+    ) -> tuple[bytes, ...]:
+        """Scripts that a person has told not to pay: of one account, or of all."""
+        by_person = {scope for scope, kind, _, _ in holds if kind == BY_OPERATOR}
+        fees = {address: script for address, script, _ in self._rules.fees}
+        paid = {**scripts, **fees}
+        found = paid.values() if EVERYTHING in by_person else (paid[one] for one in by_person & paid.keys())
+        return tuple(sorted(set(found) - {self._rules.custody}))
 
     async def _fitting(
         self, reader: Reader, worked: dict[str, int], owed: dict[str, int], fee_accounts: set[str]

@@ -24,6 +24,7 @@ from pool.accounting.names import Names
 from pool.storage.database import Reader, Writer
 
 EVERYTHING = "all"  # a hold's scope
+BY_OPERATOR = "operator"  # a hold's kind: a person has placed it, and ends it
 RESTORED = "restored"  # a hold's kind: it ends when everything is matched
 SHORT_WALLET = "wallet"  # a hold's kind: it stands while the wallet holds less than is owed
 

@@ -138,6 +138,7 @@ def operation_rules(settings: "Settings") -> OperationRules:
         spool=Path(settings.data_directory) / SPOOL,
         custody=custody_script(settings, network(settings.coin, settings.network)),
         pays_by_coinbase=pays_by_coinbase(settings),
+        has_wallet=settings.payout.wallet is not None,
     )
 
 

@@ -252,21 +252,11 @@ def test_defaults_may_stand_in_any_section(tmp_path: Path) -> None:
     assert loaded(tmp_path, text).payout == loaded(tmp_path, solo()).payout
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "where"),
-    [
-        (solo("wallet: {name: x}"), 5, "scheme solo"),
-        (pool("method: coinbase", "wallet:"), 6, "method coinbase"),
-    ],
-)
-def test_a_wallet_is_refused_where_nothing_is_paid_from_it(
-    tmp_path: Path, text: str, line: int, where: str
-) -> None:
-    assert only_problem(tmp_path, text) == (
-        "payout.wallet",
-        line,
-        f"has no effect with {where}: blocks pay the miners themselves; remove it",
-    )
+@pytest.mark.parametrize("text", [solo("wallet: {name: x}"), pool("method: coinbase", "wallet: {name: x}")])
+def test_a_wallet_stays_where_blocks_pay_for_what_it_has_paid_before(tmp_path: Path, text: str) -> None:
+    wallet = loaded(tmp_path, text).payout.wallet
+    assert wallet is not None
+    assert wallet.name == "x"
 
 
 @pytest.mark.parametrize("unknown", ["scheme: nothing", "method: nothing"])

@@ -22,6 +22,7 @@ PLAN = Plan(
     minimum_output_sats=10_000,
     dust_sats_per_kvb=3_000,
     most_outputs=20,
+    held=(OTHER,),
 )
 DOCUMENT = (
     b'{"version":1,"generation":7,"marks":[["gateway-0",12],["gateway-1",99]],"payees":['
@@ -29,7 +30,8 @@ DOCUMENT = (
     b'["other","00140101010101010101010101010101010101010101","1",-7]],'
     b'"fees":[["operator","00140202020202020202020202020202020202020202",100,250]],'
     b'"custody":"00140303030303030303030303030303030303030303","remainder":"advance",'
-    b'"minimum_output_sats":10000,"dust_sats_per_kvb":3000,"most_outputs":20}'
+    b'"minimum_output_sats":10000,"dust_sats_per_kvb":3000,"most_outputs":20,'
+    b'"held":["00140101010101010101010101010101010101010101"]}'
 )
 
 
@@ -97,6 +99,8 @@ def test_a_file_that_was_cut_or_changed_is_refused() -> None:
         ({"most_outputs": 0}, "one output is always made"),
         ({"minimum_output_sats": -1}, "not negative"),
         ({"surprise": 1}, "no plan"),
+        ({"held": ["52", "51"]}, "in order"),
+        ({"held": ["51", "51"]}, "each of them once"),
     ],
 )
 def test_a_plan_that_cannot_be_paid_by_is_refused(fields: dict[str, Any], reason: str) -> None:

@@ -11,6 +11,7 @@ from payouts.wallet import Balances, WalletUnavailable
 from pool.accounting import blocks, journal_entries, ledger
 from pool.accounting.adoption import Adoption
 from pool.accounting.control import Refused
+from pool.accounting.holding import hold_everything
 from pool.accounting.ledger import NETWORK, OPERATOR, PAID, PAYING
 from pool.accounting.requests import AdoptedPart, AdoptRequest
 from stratum.work.coin import network
@@ -221,7 +222,7 @@ async def test_a_hold_by_somebody_stands_whatever_the_wallet_holds(tmp_path: Pat
     async with paying_in(tmp_path) as pool:
         await pool.made.earn(ALICE, 500_000)
         await pool.pay()
-        await pool.payer.hold("operator", "a weekend", pool.made.now_us)
+        await hold_everything(pool.made.changes, "operator", "a weekend", pool.made.now_us)
         pool.wallet.fund(500_000)
         assert (await pool.pay()).reason == "payouts are on hold: a weekend"
         assert {kind for _, kind, _ in await pool.holds()} == {"wallet", "operator"}

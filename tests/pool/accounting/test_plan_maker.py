@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
 
+from payouts.block_credit import credit_of
+from payouts.coinbase import Room, dues, outputs_of
 from payouts.plan import Fee, Payee, Plan, decode_plan
 from pool.accounting import blocks, journal_entries
 from pool.accounting.ledger import OPERATOR
@@ -369,6 +371,60 @@ async def test_plans_of_one_generation_that_carry_over_carry_the_same(planning: 
         if carried(plan):
             assert by_generation.setdefault(plan.generation, carried(plan)) == carried(plan)
     assert len(by_generation) >= 4
+
+
+# ---------------------------------------------------------------------- holds
+
+
+async def held(planning: Planning, scope: str, kind: str = "operator") -> Plan:
+    body = journal_entries.HoldPlaced(scope=scope, hold_kind=kind, reason="the key was stolen")
+    await planning.made.changes.make(body, NOW_US)
+    return await planning.publish()
+
+
+def paid_by(plan: Plan) -> dict[bytes, int]:
+    """What a coinbase of 1,000 pays by it."""
+    room = Room(size_bytes=10_000, weight=10_000, sigop_cost=10_000)
+    return dict(outputs_of(plan, dues(plan, 1_000), room, lambda script: 0))
+
+
+@pytest.mark.parametrize("remainder", ["custody", "advance"])
+async def test_an_account_on_hold_gets_no_output_and_is_owed_its_share(
+    planning: Planning, remainder: Literal["custody", "advance"]
+) -> None:
+    planning.follow(
+        msgspec.structs.replace(RULES, remainder=remainder, minimum_output_sats=0, dust_sats_per_kvb=0)
+    )
+    await planning.made.work(ALICE, 3)
+    await planning.made.work(BOB, 1)
+    await planning.made.earn(BOB, 100)
+    plan = await held(planning, BOB)
+    assert weights(plan) == {ALICE: 3, BOB: 1}
+    assert paid_by(plan) == {script(ALICE): 750, CUSTODY: 250}
+    credited = credit_of(plan, 1_000, list(paid_by(plan).items()))
+    assert {line.account: line.owed_sats for line in credited.credits} == {ALICE: 0, BOB: 350}
+
+
+async def test_what_a_person_holds_is_not_paid_at_all_and_comes_later(planning: Planning) -> None:
+    planning.follow(msgspec.structs.replace(RULES, minimum_output_sats=0, dust_sats_per_kvb=0))
+    await planning.made.work(ALICE, 3)
+    await planning.made.earn(BOB, 100)
+    plan = await held(planning, "all")
+    assert (paid_by(plan), carried(plan)) == ({CUSTODY: 1_000}, {})
+    body = journal_entries.HoldReleased(scope="all", hold_kind="operator", reason="it is found")
+    await planning.made.changes.make(body, NOW_US)
+    assert carried(await planning.publish()) == {BOB: 100}
+
+
+@pytest.mark.parametrize("kind", ["restored", "ledger", "solvency"])
+async def test_while_the_accounts_are_in_doubt_shares_are_paid_and_nothing_of_before(
+    planning: Planning, kind: str
+) -> None:
+    planning.follow(msgspec.structs.replace(RULES, minimum_output_sats=0, dust_sats_per_kvb=0))
+    await planning.made.work(ALICE, 3)
+    await planning.made.earn(BOB, 100)
+    plan = await held(planning, "all", kind)
+    assert (paid_by(plan), carried(plan)) == ({script(ALICE): 1_000}, {})
 
 
 # ---------------------------------------------------------------------- stored, then published

@@ -100,6 +100,23 @@ def test_where_coinbases_pay_neither_preview_nor_run_promise_a_payment(pool: Poo
     assert ended.err.startswith("engineroom: coinbases pay here: what is owed is carried over")
 
 
+def test_where_blocks_pay_and_no_wallet_is_asked_a_person_ends_the_hold_after_a_restore(pool: Pool) -> None:
+    async def restored(made: Accounts) -> None:
+        hold = journal_entries.HoldPlaced(scope="all", hold_kind="restored", reason="restored from b1")
+        await made.changes.make(hold, made.now_us)
+
+    pool.fill(restored)
+    how = ("payouts", "release", "all", "--reason", "no block was found since")
+    refused = pool.run(*how)
+    assert (refused.code, "see `payouts adopt`" in refused.err) == (1, True)
+    text = pool.settings.read_text()
+    pool.settings.write_text(text.replace("payout:\n", "payout:\n  method: coinbase\n  wallet:\n"))
+    assert pool.run(*how).code == 1, "the wallet knows what it has paid"
+    pool.settings.write_text(text.replace("payout:\n", "payout:\n  method: coinbase\n"))
+    released = pool.run(*how)
+    assert (released.code, released.out) == (0, "all is released; it was on hold: restored from b1\n")
+
+
 def test_a_lost_journal_is_begun_again_behind_the_database(pool: Pool) -> None:
     (pool.directory / JOURNAL).rename(pool.directory / "lost")
     refused = pool.run("payouts", "hold", "all", "--reason", "x")

@@ -1,0 +1,23 @@
+"""Holds that the accountant itself places on all payouts: once for each kind, and told."""
+
+import logging
+
+from pool.accounting import policy_changes
+from pool.accounting.changes import Changes
+from pool.accounting.journal_entries import Body, HoldPlaced
+from pool.accounting.policy_changes import EVERYTHING
+from pool.storage.database import Reader
+
+log = logging.getLogger("engineroom.payments")
+
+
+async def hold_everything(changes: Changes, kind: str, reason: str, now_us: int) -> None:
+    """Place it where none of this kind stands. Raises JournalUnwritable and DatabaseError."""
+
+    async def choose(reader: Reader) -> Body | None:
+        if any(one[:2] == (EVERYTHING, kind) for one in await policy_changes.holds(reader)):
+            return None
+        return HoldPlaced(scope=EVERYTHING, hold_kind=kind, reason=reason)
+
+    if await changes.decide(choose, now_us) is not None:
+        log.error("payouts are on hold (%s): %s", kind, reason)
