@@ -10,7 +10,13 @@ from decimal import Decimal
 
 from pool.accounting import directories, ledger
 from pool.accounting.journal import Journal
-from pool.accounting.journal_entries import BlockSettled, PaymentConfirmed, PaymentPlanned, PaymentSigned
+from pool.accounting.journal_entries import (
+    BlockSettled,
+    PaymentAbandoned,
+    PaymentConfirmed,
+    PaymentPlanned,
+    PaymentSigned,
+)
 from pool.storage.database import Reader
 from stratum.work.address import parse_address
 from tests.crash.dug import NETWORK, SHARES, Dug, wallet_rpc
@@ -69,10 +75,16 @@ async def _assert_ledger(reader: Reader) -> None:
 
 
 async def _assert_payment(reader: Reader, dug: Dug, received: Received) -> tuple[str, int]:
-    assert await reader.rows("SELECT id, state FROM payment") == [(1, "confirmed")]
-    [(txid, fee_sats)] = await reader.rows("SELECT txid, fee_sats FROM attempt")
+    *planned, made = await reader.rows("SELECT id, state FROM payment ORDER BY id")
+    # What was planned and not signed before a restore is planned anew.
+    assert [state for _, state in planned] == ["abandoned"] * len(planned)
+    assert made == (1 + len(planned), "confirmed")
+    [(txid, fee_sats, number)] = await reader.rows("SELECT txid, fee_sats, payment_id FROM attempt")
+    assert number == made[0], "nothing else was ever signed"
     items = await reader.rows(
-        "SELECT account.name, sats, fee_sats FROM payment_item JOIN account ON account.id = account_id"
+        "SELECT account.name, sats, fee_sats FROM payment_item JOIN account ON account.id = account_id "
+        "WHERE payment_id = ?",
+        number,
     )
     assert {name: amount for name, amount, _ in items} == dug.due
     for payee, amount, share_of_fee in items:
@@ -92,5 +104,6 @@ async def _assert_payment(reader: Reader, dug: Dug, received: Received) -> tuple
 def _assert_journal(dug: Dug) -> None:
     with Journal.open(dug.data / directories.JOURNAL) as journal:
         kinds = Counter(type(entry.body) for entry in journal.entries())
-    for once in (BlockSettled, PaymentPlanned, PaymentSigned, PaymentConfirmed):
+    for once in (BlockSettled, PaymentSigned, PaymentConfirmed):
         assert kinds[once] == 1, f"{once.__name__} stands {kinds[once]} times in the journal"
+    assert kinds[PaymentPlanned] == 1 + kinds[PaymentAbandoned]
