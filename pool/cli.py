@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from pool.commands import accounts, backup, ending, payee, payouts, statement
-from pool.commands.ending import SettingsFile, complain, fail, load_settings
+from pool.commands.ending import SettingsFile, complain, fail, load_settings, said
 
 app = typer.Typer(
     name="engineroom",
@@ -68,7 +68,7 @@ def run(
     try:
         ending.run(serve())
     except CannotStart as error:
-        fail(str(error))
+        fail(said(error))
 
 
 @app.command()
@@ -121,7 +121,7 @@ def demo(
     try:
         raise typer.Exit(ending.run(run_demo(blocks=blocks, miners=miners)))
     except DemoFailed as error:
-        fail(str(error))
+        fail(said(error))
 
 
 @app.command()
@@ -177,7 +177,7 @@ def devnode(
     try:
         from pool.devnode.run import CannotRun, DevnodeOptions, run_devnode
     except ImportError as error:
-        fail(str(error))
+        fail(said(error))
     options = DevnodeOptions(
         datadir=datadir,
         rpc_port=rpc_port,
@@ -190,7 +190,7 @@ def devnode(
     try:
         ending.run(run_devnode(options, lambda line: typer.echo(line)))
     except CannotRun as error:
-        fail(str(error))
+        fail(said(error))
 
 
 @app.command(help="Tell a running pool that the node has a new tip (for the node's -blocknotify).")

@@ -1,5 +1,7 @@
 """The console script's first step: `engineroom notify` goes straight to its socket, all else to the CLI."""
 
+import errno
+import os
 import sys
 
 
@@ -15,7 +17,16 @@ def main() -> None:
         sys.exit(notify(sys.argv[2:]))
     from pool.cli import app
 
-    app()
+    try:
+        app()
+        sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        # What was to be shown could not be: there is nobody to show a traceback to, and no fault of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"engineroom: the output cannot be written: {error.strerror}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ from pool.node.rpc import NodeRpc
 from pool.storage.database import Database, DatabaseError, DatabaseUnavailable, LeaseLost, Reader, set_once
 from pool.storage.opening import open_database
 from pool.translation import endpoint_of
+from pool.wording import counted
 from stratum.work.coin import network
 
 DEFAULT_DUST_SATS_PER_KVB = 3_000  # Bitcoin Core's
@@ -283,9 +284,8 @@ class Accountant:
             log.error("the ledger contradicts itself: %s", fault)
         if unwatched and self.payer is None:
             log.error(
-                "%d payments are under way and nobody watches them: keep payout.wallet in the settings until "
-                "they are confirmed",
-                len(unwatched),
+                "%s under way and nobody watches: keep payout.wallet in the settings until all is confirmed",
+                counted(len(unwatched), "payment"),
             )
         if faults:
             await hold_everything(self.changes, "ledger", faults[0], now_us())

@@ -11,11 +11,13 @@ import msgspec
 
 from payouts.payment import Rules
 from payouts.wallet import KnownTransaction, Wallet, WalletRefused, WalletSend
+from pool.accounting import policy_changes
 from pool.accounting.changes import Changes
 from pool.accounting.checked import checked_amount, checked_payee_account, checked_reason
 from pool.accounting.control import Refused
 from pool.accounting.journal_entries import Adopted, Body, PaymentReplaced, PlannedPayee
 from pool.accounting.matching import Matching
+from pool.accounting.policy_changes import RESTORED
 from pool.accounting.replacement import Replacement, replacement
 from pool.accounting.requests import AdoptRequest, AdoptResult
 from pool.accounting.unmatched import Unmatched
@@ -74,13 +76,19 @@ class Adoption:
             return None
         return await self._matching.look(self._wallet, now_us)
 
+    async def _why_nothing(self) -> str:
+        async with self._database.reading() as reader:
+            kinds = {kind for _, kind, _, _ in await policy_changes.holds(reader)}
+        if RESTORED not in kinds:
+            return "nothing waits to be adopted: payouts are not on hold after a restore"
+        if self._wallet is None:
+            return "payouts are on hold, and only a running pool can ask payout.wallet: start it first"
+        return "payouts are on hold, and the wallet cannot be asked now: its node has to answer"
+
     async def _adopt_all(self, request: AdoptRequest, now_us: int) -> tuple[list[str], list[str]]:
         found = await self._look(now_us)
         if found is None:
-            raise Refused(
-                "nothing waits to be adopted here: payouts are not on hold after a restore, or the wallet "
-                "cannot be asked"
-            )
+            raise Refused(await self._why_nothing())
         adopted, waiting, seen = [], [], set[int]()
         for entry in found.payments:
             payment_id = getattr(entry.body, "payment_id", 0)

@@ -3,6 +3,7 @@
 It only reads. Ids are a database's own, so that accounts are compared by address, sources by name.
 """
 
+import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -159,11 +160,15 @@ async def _summed(reader: Reader, seconds: int, start: int, end: int | None) -> 
 
 def _compared_work(period: str, counted: Work, held: Work) -> list[str]:
     return [
-        f"work of {name} in the {period} of {start}: the accounts hold {held.get((start, name), 0)}, "
+        f"work of {name} in the {period} of {_said(start)}: the accounts hold {held.get((start, name), 0)}, "
         f"the shares give {counted.get((start, name), 0)}"
         for start, name in sorted(counted.keys() | held.keys())
         if counted.get((start, name), 0) != held.get((start, name), 0)
     ]
+
+
+def _said(seconds: int) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 async def _rows(reader: Reader, keys: int, sql: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:

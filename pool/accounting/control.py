@@ -24,6 +24,7 @@ LONGEST_ANSWER_BYTES = 64 << 20
 REQUEST_SECONDS = 10.0
 ANSWER_SECONDS = 600.0
 # A payment of a thousand outputs waits for the node's wallet, which signs for minutes on a small machine.
+PATIENCE_SECONDS = 5.0
 CLOSING_SECONDS = 10.0
 TOO_LONG = b"too long"  # stands for a line that was
 
@@ -99,7 +100,7 @@ class ControlSocket:
         assert task is not None  # noqa: S101  a server's callback is a task
         try:
             line = await self._request(reader, writer)
-            if line:
+            if line and not await _is_gone(reader):
                 self._at_work.add(task)
                 writer.write(msgspec.json.encode(await self._answer(line)) + b"\n")
                 await writer.drain()
@@ -141,10 +142,13 @@ class ControlSocket:
             return Answer(error="the accountant has failed at it: its log says how")
 
 
-async def ask(directory: Path, name: str, **arguments: Any) -> Any:
+async def ask(
+    directory: Path, name: str, *, still_waiting: Callable[[], object] = lambda: None, **arguments: Any
+) -> Any:
     """Let the running accountant of this data directory do something; its result.
 
-    Raises Refused with its reason, NobodyThere where none runs.
+    `still_waiting` is called once where the answer takes its time; who gives up then and hangs up has not
+    asked, unless the accountant has begun. Raises Refused with its reason, NobodyThere where none runs.
     """
     path = directory / SOCKET_NAME
     try:
@@ -157,8 +161,15 @@ async def ask(directory: Path, name: str, **arguments: Any) -> Any:
     try:
         writer.write(msgspec.json.encode(Request(VERSION, name, arguments)) + b"\n")
         await writer.drain()
-        async with asyncio.timeout(ANSWER_SECONDS):
-            line = await reader.readline()
+        answering = asyncio.ensure_future(reader.readline())
+        try:
+            await asyncio.wait([answering], timeout=PATIENCE_SECONDS)
+            if not answering.done():
+                still_waiting()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                line = await answering
+        finally:
+            answering.cancel()
     except (TimeoutError, ConnectionError):
         raise Refused("the accountant has not answered; look at its log before asking again") from None
     finally:
@@ -169,6 +180,13 @@ async def ask(directory: Path, name: str, **arguments: Any) -> Any:
     if answer.error is not None:
         raise Refused(answer.error)
     return answer.result
+
+
+async def _is_gone(reader: asyncio.StreamReader) -> bool:
+    """Whether who has asked has hung up since: then they have seen no answer, and may ask again."""
+    for _ in range(2):  # the end of a stream may lie behind its last line, to be read in the next turn
+        await asyncio.sleep(0)
+    return reader.at_eof()
 
 
 @contextlib.contextmanager

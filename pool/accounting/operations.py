@@ -188,7 +188,7 @@ class Operations:
             return await checked_payee_account(reader, text, self._rules.network)
         payment = await payment_changes.find(reader, int(number)) if _is_number(number) else None
         if payment is None:
-            raise Refused(f"there is no payment {number[:40]}")
+            raise Refused(f"there is no payment {number[:40]}; write payment:NUMBER, see `payouts list`")
         if payment.state in (PaymentState.CONFIRMED, PaymentState.ABANDONED):
             raise Refused(f"payment {payment.id} is {payment.state}: there is nothing to hold or release")
         return f"{PAYMENT_SCOPE}{payment.id}"
@@ -241,6 +241,8 @@ class Operations:
         """Move satoshis from one account's balance to another's; the journal entry's number."""
         reason = checked_reason(request.reason)
         network = self._rules.network
+        if not request.sats:
+            raise Refused("0 sats changes nothing: give satoshis, or negative ones to take")
         checked_amount(abs(request.sats), network)
 
         async def choose(reader: Reader) -> Body | None:

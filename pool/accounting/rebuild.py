@@ -18,6 +18,8 @@ from pool.accounting import assembly
 from pool.accounting.bought import priced_slot
 from pool.accounting.changes import position
 from pool.accounting.comparison import differences
+from pool.accounting.directories import JOURNAL
+from pool.accounting.journal_reading import JournalError, journal_files
 from pool.accounting.recount import Progress, Recount, Through
 from pool.storage.backup import mark_restored
 from pool.storage.database import Database, DatabaseError, ReadableDatabase, Reader, set_once
@@ -35,6 +37,7 @@ async def rebuild(settings: Settings, tell: Tell, progress: Progress, into: Path
     directory = Path(settings.data_directory)
     if into is not None and await asyncio.to_thread(into.exists):
         raise DatabaseError(f"{into} exists: a rebuilt database takes nobody's place")
+    await asyncio.to_thread(_refuse_nothing, directory, into)
     place = await asyncio.to_thread(
         tempfile.mkdtemp, prefix="rebuild-", dir=directory if into is None else into.parent
     )
@@ -52,6 +55,17 @@ async def rebuild(settings: Settings, tell: Tell, progress: Progress, into: Path
         return found
     finally:
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+
+
+def _refuse_nothing(directory: Path, into: Path | None) -> None:
+    """Without a journal nothing can be counted again, and an empty result would look like an empty pool."""
+    for folder in (directory, *(() if into is None else (into.resolve().parent,))):
+        if not folder.is_dir():
+            raise DatabaseError(f"{folder} does not exist: name a folder that is there")
+    if not journal_files(directory / JOURNAL):
+        raise JournalError(
+            f"{directory / JOURNAL} holds no journal: put it back; without it nothing says who was paid"
+        )
 
 
 async def _live(settings: Settings, stack: AsyncExitStack, *, is_needed: bool) -> ReadableDatabase | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from pool.commands.ending import SettingsFile, complain, fail, load_settings, run
+from pool.commands.ending import SettingsFile, complain, fail, load_settings, run, said
 from pool.commands.form import AsCsv, AsJson, Most, account_and_sats, form_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def verify(config: SettingsFile, as_json: AsJson = False) -> None:
         with progress("verifying") as advance:
             faults = run(look(settings, told.append, advance))
     except (*EXPECTED, KeyRefused, OSError) as error:
-        fail(str(error))
+        fail(said(error))
     _end_with(_Found(told, faults), as_json, "nothing contradicts anything")
 
 
@@ -95,7 +95,7 @@ def rebuild(
         with progress("counting again") as advance:
             differences = run(count_again(settings, told.append, advance, into))
     except (*EXPECTED, ArchiveError, SpoolError) as error:
-        fail(str(error))
+        fail(said(error))
     if into is not None:
         told.append(f"{into}: the accounts as they were counted")
     _end_with(_Found(told, differences), as_json, "the accounts are what archive and journal make them")
@@ -180,7 +180,7 @@ def begin_journal(config: SettingsFile, reason: Reason) -> None:
     try:
         number = run(work())
     except EXPECTED as error:
-        fail(str(error))
+        fail(said(error))
     typer.echo(
         f"journal entry {number} begins a new journal; payouts are on hold until every send of the wallet "
         "has found its payment, see `payouts adopt`"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pool.accounting.agreements import Since, agreement_of, history
-from pool.accounting.assembly import Past, custody_script, pays_by_coinbase, statement_rules
+from pool.accounting.assembly import Past, custody_script, network_name, pays_by_coinbase, statement_rules
 from pool.accounting.changes import Changes
 from pool.accounting.control import NobodyThere, Refused, ask
 from pool.accounting.directories import JOURNAL, SPOOL
@@ -24,7 +24,7 @@ from pool.accounting.names import Names
 from pool.accounting.operations import OperationRules, Operations
 from pool.accounting.statements import Statements
 from pool.audit.keys import KeyRefused, open_signing_key
-from pool.commands.ending import fail, run
+from pool.commands.ending import complain, fail, run, said
 from pool.storage.database import Database, DatabaseError, ReadableDatabase, Reader
 from pool.storage.opening import open_database, open_for_reading
 from stratum.work.address import AddressError, parse_address
@@ -64,7 +64,7 @@ def report(settings: "Settings", read: Callable[[Reader], Awaitable[T]]) -> T:
     try:
         return run(reading())
     except EXPECTED as error:
-        fail(str(error))
+        fail(said(error))
 
 
 def act(settings: "Settings", name: str, kind: type[T], **arguments: Any) -> T:
@@ -74,15 +74,19 @@ def act(settings: "Settings", name: str, kind: type[T], **arguments: Any) -> T:
     try:
         return msgspec.convert(run(_act(settings, name, arguments)), kind)
     except EXPECTED as error:
-        fail(str(error))
+        fail(said(error))
 
 
 async def _act(settings: "Settings", name: str, arguments: dict[str, Any]) -> Any:
     try:
-        return await ask(Path(settings.data_directory), name, **arguments)
+        return await ask(Path(settings.data_directory), name, still_waiting=_say_waiting, **arguments)
     except NobodyThere:
         async with writable(settings, f"engineroom {name}") as operations:
             return await operations.by_name()[name](**arguments)
+
+
+def _say_waiting() -> None:
+    complain("the accountant has not answered yet: it is at work, or hangs; Ctrl-C gives up")
 
 
 @contextlib.asynccontextmanager
@@ -92,9 +96,19 @@ async def readable(settings: "Settings") -> AsyncIterator[ReadableDatabase]:
         settings.database, Path(settings.data_directory), password=_password(settings)
     )
     try:
+        await _refuse_other_network(database, settings)
         yield database
     finally:
         await database.close()
+
+
+async def _refuse_other_network(database: ReadableDatabase, settings: "Settings") -> None:
+    async with database.reading() as reader:
+        row = await reader.row("SELECT value FROM meta WHERE key = 'network'")
+    if row is not None and row[0] != network_name(settings):
+        raise DatabaseError(
+            f"{database.description} is of {row[0]}, and the settings are of {network_name(settings)}"
+        )
 
 
 @contextlib.asynccontextmanager

@@ -47,6 +47,14 @@ def fail(line: str, exit_code: int = 1) -> NoReturn:
     raise typer.Exit(exit_code)
 
 
+def said(error: Exception) -> str:
+    """What an error says to a person: the system's without its number, and with its file in front."""
+    if isinstance(error, OSError) and error.strerror is not None:
+        what = error.strerror[:1].lower() + error.strerror[1:]
+        return what if error.filename is None else f"{os.fspath(error.filename)}: {what}"
+    return str(error)
+
+
 def complain(line: str) -> None:
     """One line on stderr."""
     sys.stderr.write(f"engineroom: {line}\n")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pool.commands.ending import SettingsFile, fail, load_settings
+from pool.commands.ending import SettingsFile, fail, load_settings, said
 
 app = typer.Typer(help="Where an account is paid, and from which amount on.", no_args_is_help=True)
 Account = Annotated[str, typer.Argument(help="The account: the address that it mines with.")]
@@ -29,7 +29,7 @@ def message(config: SettingsFile, account: Account, to: To, minimum: Minimum = N
     try:
         typer.echo(report(settings, lambda reader: text_to_sign(reader, request, here, now_us())))
     except Refused as error:
-        fail(str(error))
+        fail(said(error))
 
 
 @app.command("set")

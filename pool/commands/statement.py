@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pool.commands.ending import SettingsFile, complain, fail, load_settings
+from pool.commands.ending import SettingsFile, complain, fail, load_settings, said
 from pool.commands.form import AsJson
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def show(
             typer.echo(stored.path.read_text(), nl=not stored.path.read_bytes().endswith(b"\n"))
             return
     except (NoStatement, AuditError, OSError) as error:
-        fail(str(error))
+        fail(said(error))
     for line in statement_lines(statement):
         typer.echo(line)
 
@@ -74,6 +74,8 @@ def verify(
 
     if archive is not None and not is_archive(archive):
         fail(f"{archive} holds no segments of any source: it is no archive of a pool", 2)
+    if digests is not None and not digests.is_dir():
+        fail(f"{digests} is no folder: digests are files (*.json) in one", 2)
     try:
         statement = read(file)
         trusted = None if keys is None else read_public_keys(keys)
@@ -85,7 +87,7 @@ def verify(
             found = gather(statement.body, archive, spans, advance)
         result = recompute(statement.body, found.spans, settled_as_stated)
     except (AuditError, KeyRefused, ArchiveError, SpoolError, OSError) as error:
-        fail(str(error))
+        fail(said(error))
     typer.echo(f"block {statement.head.height} {statement.head.block_hash}: signed, and whole")
     for note in found.notes:
         typer.echo(note)
@@ -105,11 +107,15 @@ def verify(
 
 def _digest_spans(directory: Path | None, trusted: dict[str, bytes] | None) -> "list[Span]":
     from pool.audit import digest
+    from pool.audit.document import AuditError
 
     spans = []
     for path in sorted(directory.glob("*.json")) if directory is not None else ():
-        one = digest.decode(path.read_bytes())
-        digest.verify(one, trusted)
+        try:
+            one = digest.decode(path.read_bytes())
+            digest.verify(one, trusted)
+        except AuditError as error:
+            raise AuditError(f"{path}: {error}") from None
         spans += digest.spans_of(one)
     return spans
 
@@ -146,7 +152,7 @@ def prove(
     except KeyError:
         fail(f"{account} has no work in the statement of block {block}")
     except (NoStatement, AuditError, OSError) as error:
-        fail(str(error))
+        fail(said(error))
 
 
 @app.command()
@@ -162,7 +168,7 @@ def check(
         trusted = None if keys is None else read_public_keys(keys)
         shown = proof.check(proof.decode(file.read_bytes().strip()), trusted)
     except (AuditError, KeyRefused, OSError) as error:
-        fail(str(error))
+        fail(said(error))
     for warning in shown.warnings:
         complain(warning)
     part = 100 * shown.weight / shown.total if shown.total else 0

@@ -25,7 +25,7 @@ def _behind(line: SourceLine) -> str:
 
 _ACCOUNTS: tuple[Column[AccountLine], ...] = (
     Column("account", lambda one: one.account, is_shortened=True),
-    Column("last seen", lambda one: moment(one.last_seen_us)),
+    Column("last seen, UTC", lambda one: moment(one.last_seen_us)),
     Column("24 hours", lambda one: hashrate_text(one.hashes_per_second), is_number=True),
     Column("immature", lambda one: coins_text(one.immature_sats), is_number=True),
     Column("balance", lambda one: coins_text(one.balance_sats), is_number=True),
@@ -44,7 +44,7 @@ def accounts_columns(lines: Sequence[AccountLine]) -> Sequence[Column[AccountLin
 
 
 LEDGER: tuple[Column[LedgerLine], ...] = (
-    Column("time", lambda one: moment(one.at_us)),
+    Column("time, UTC", lambda one: moment(one.at_us)),
     Column("kind", lambda one: one.kind),
     Column("pot", lambda one: one.pot),
     Column("amount", lambda one: coins_text(one.sats), is_number=True),
@@ -56,7 +56,7 @@ BLOCKS: tuple[Column[BlockLine], ...] = (
     Column("state", lambda one: one.state),
     Column("deep", lambda one: "–" if one.confirmations < 0 else str(one.confirmations), is_number=True),
     Column("reward", lambda one: coins_text(one.reward_sats), is_number=True),
-    Column("found", lambda one: moment(one.found_us)),
+    Column("found, UTC", lambda one: moment(one.found_us)),
     Column("by", lambda one: one.finder or "–", is_shortened=True),
 )
 PAYMENTS: tuple[Column[PaymentLine], ...] = (
@@ -66,12 +66,12 @@ PAYMENTS: tuple[Column[PaymentLine], ...] = (
     Column("amount", lambda one: coins_text(one.sats), is_number=True),
     Column("fee", lambda one: coins_text(one.fee_sats), is_number=True),
     Column("txid", lambda one: one.txid or "–", is_shortened=True),
-    Column("changed", lambda one: moment(one.changed_us)),
+    Column("changed, UTC", lambda one: moment(one.changed_us)),
 )
 HOLDS: tuple[Column[HoldLine], ...] = (
     Column("scope", lambda one: one.scope, is_shortened=True),
     Column("by", lambda one: one.kind),
-    Column("since", lambda one: moment(one.placed_us)),
+    Column("since, UTC", lambda one: moment(one.placed_us)),
     Column("reason", lambda one: one.reason, is_flowing=True),
 )
 SOURCES: tuple[Column[SourceLine], ...] = (

@@ -69,9 +69,7 @@ async def restore(
     known = known_migrations() if migrations is None else migrations
     report = progress or _nothing
     async with reading_file(file) as reader:
-        schema = await refuse_newer(reader, SQLITE, len(known), str(file))
-        if schema == 0:
-            raise DatabaseError(f"{file}: holds no accounts of a pool")
+        schema = await _schema(reader, known, file)
         if schema == len(known):
             await _restore(reader, database, report, file)
             return
@@ -82,6 +80,24 @@ async def restore(
             await migrate(draft.transaction, SQLITE, known, str(file))
         async with reading_file(updated) as reader:
             await _restore(reader, database, report, file)
+
+
+async def check_backup(file: Path) -> str | None:
+    """Whether it is one that can be restored, before anything is made for it; the network that it is of.
+
+    Raises as `restore` does.
+    """
+    async with reading_file(file) as reader:
+        await _schema(reader, known_migrations(), file)
+        row = await reader.row("SELECT value FROM meta WHERE key = 'network'")
+    return None if row is None else str(row[0])
+
+
+async def _schema(reader: Reader, known: tuple[Migration, ...], file: Path) -> int:
+    schema = await refuse_newer(reader, SQLITE, len(known), str(file))
+    if schema == 0:
+        raise DatabaseError(f"{file}: holds no accounts of a pool")
+    return schema
 
 
 def _from_thread(report: Progress) -> Progress:

@@ -1,5 +1,6 @@
 """Opening the accounts that the settings name: to write them, or to report from them."""
 
+import asyncio
 import importlib.util
 from pathlib import Path
 
@@ -20,6 +21,10 @@ async def open_database(
     trying again later may help.
     """
     if url is None:
+        if not await asyncio.to_thread(data_directory.is_dir):
+            raise DatabaseError(
+                f"{data_directory} does not exist: make it, the pool's user's own, or change data_directory"
+            )
         return await SqliteDatabase.take(data_directory / ACCOUNTS_FILE, known_migrations(), holder, now_us)
     _need_asyncpg(url)
     from pool.storage.postgres import PostgresDatabase

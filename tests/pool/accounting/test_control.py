@@ -1,6 +1,7 @@
 """The accountant's socket: one line in, one line out, for its owner alone."""
 
 import asyncio
+import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -215,3 +216,24 @@ async def test_a_data_directory_with_a_name_longer_than_a_socket_may_have_is_ser
     await control.close()
     with pytest.raises(NobodyThere):
         await ask(directory, "echo", text="gone")
+
+
+async def test_who_has_hung_up_before_it_was_begun_has_not_asked(tmp_path: Path, desk: Desk) -> None:
+    """An accountant that hung: the asker gave up, and may have asked again since."""
+    control = ControlSocket(tmp_path / SOCKET_NAME, {"echo": desk.echo})
+    await control.open()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        asker.connect(str(tmp_path / SOCKET_NAME))  # the kernel takes it; nobody has looked yet
+        asker.sendall(msgspec.json.encode({"version": VERSION, "name": "echo", "arguments": {}}) + b"\n")
+    try:
+        assert await ask(tmp_path, "echo", number=2) == {"number": 2}
+    finally:
+        await control.close()
+    assert desk.asked == [{"number": 2}]
+
+
+async def test_an_answer_that_takes_its_time_is_waited_for_and_that_is_said(
+    tmp_path: Path, control: ControlSocket, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pool.accounting.control.PATIENCE_SECONDS", 0.01)
+    assert await ask(tmp_path, "slow", still_waiting=desk.may_finish.set) == "done"

@@ -474,7 +474,7 @@ async def test_a_correction_moves_satoshis_and_keeps_the_reason(made: Accounts) 
         ({"against": ALICE}, "against itself"),
         ({"against": "@paying"}, "follows from payments alone"),
         ({"against": "@nobody"}, "is not an address"),
-        ({"sats": 0}, "it has to be above zero"),
+        ({"sats": 0}, "0 sats changes nothing"),
         ({"sats": -500_001}, "has a balance of 500000 sats"),
         ({"sats": 90_001, "against": BOB}, "has a balance of 90000 sats"),
         ({"sats": 2_100_000_000_000_001}, "more than all there will ever be"),

@@ -87,7 +87,7 @@ TOUCHES: dict[str, tuple[str, str]] = {
             "UPDATE slot_account SET work_high = work_high + 1 WHERE slot = 1699920000 AND account_id = "
             "(SELECT id FROM account WHERE name = 'bob')"
         ),
-        f"work of bob in the hour of {START}: the accounts hold ",
+        "work of bob in the hour of 2023-11-14 00:00 UTC: the accounts hold ",
     ),
     "a block of somebody else": (
         "UPDATE block SET account_id = (SELECT id FROM account WHERE name = 'alice') WHERE hash LIKE '03%'",
@@ -150,7 +150,8 @@ async def test_days_whose_segments_are_gone_are_those_of_their_digests(tmp_path:
         await pool.execute("UPDATE account_day SET work_low = 5")
     found, _ = await counted_again(settings)
     assert found == [
-        f"work of alice in the day of {START}: the accounts hold {24 * WORK + 5}, the shares give {24 * WORK}"
+        "work of alice in the day of 2023-11-14 00:00 UTC: "
+        f"the accounts hold {24 * WORK + 5}, the shares give {24 * WORK}"
     ]
 
 

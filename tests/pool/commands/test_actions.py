@@ -1,6 +1,9 @@
 """What a person does at the command line: by the accountant where one runs, else by the command itself."""
 
+import asyncio
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +184,7 @@ def test_frames_that_are_lost_are_given_up(pool: Pool) -> None:
         (("payouts", "adopt", "ee" * 32, "--payee", f"{ALICE}=1.5"), 2, "is not ACCOUNT=SATS"),
         (("payouts", "adopt", "ee" * 32, "--payee", f"{ALICE}={10**17}"), 1, "more than all there will"),
         (("payouts", "adopt", "ee" * 32, "--payee", f"{ALICE}=5", "--payee", f"{ALICE}=5"), 1, "named twice"),
-        (("accounts", "correct", ALICE, "--sats", "0", "--reason", "x"), 1, "above zero"),
+        (("accounts", "correct", ALICE, "--sats", "0", "--reason", "x"), 1, "0 sats changes nothing"),
         (
             ("accounts", "correct", ALICE, "--sats", str(10**17), "--reason", "x"),
             1,
@@ -302,6 +305,88 @@ def test_a_backup_is_restored_where_the_accounts_are_lost(pool: Pool, tmp_path: 
         path.unlink()
     assert pool.run("restore", str(file)).code == 0
     assert pool.run("accounts", "--json").out == before
+
+
+def test_a_restore_without_its_journal_says_so_at_once(pool: Pool, tmp_path: Path) -> None:
+    file = tmp_path / "yesterday.sqlite"
+    pool.run("backup", str(file))
+    for path in pool.directory.glob("accounts.sqlite*"):
+        path.unlink()
+    (pool.directory / JOURNAL).rename(tmp_path / "lost")
+    ended = pool.run("restore", str(file))
+    assert ended.code == 0
+    assert "the accounts know journal entry 6" in ended.err
+    assert "ends at 0: put the newest journal there" in ended.err
+
+
+def test_what_is_no_backup_leaves_nothing_behind(tmp_path: Path) -> None:
+    pool = Pool(tmp_path)
+    junk = tmp_path / "junk"
+    junk.write_bytes(b"SQLite format 3\0" + bytes(5_000))
+    ended = pool.run("restore", str(junk))
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert list(pool.directory.iterdir()) == []
+
+
+def test_a_data_directory_that_is_not_there_is_named(tmp_path: Path, pool: Pool) -> None:
+    file = tmp_path / "yesterday.sqlite"
+    pool.run("backup", str(file))
+    pool.directory.rename(tmp_path / "elsewhere")
+    for how in (("restore", str(file)), ("accounts", "rebuild"), ("accounts", "rebuild", "--into", "/x.db")):
+        ended = pool.run(*how)
+        assert ended.code == 1
+        assert f"{pool.directory} does not exist" in ended.err
+        assert ended.err.count("\n") == 1
+
+
+async def other_network(made: Accounts) -> None:
+    await filling(made)
+    async with made.database.writing() as writer:
+        await writer.execute("INSERT INTO meta (key, value) VALUES ('network', 'litecoin mainnet')")
+
+
+def test_accounts_of_another_network_are_neither_shown_nor_changed(tmp_path: Path) -> None:
+    pool = Pool(tmp_path)
+    pool.fill(other_network)
+    file = tmp_path / "yesterday.sqlite"
+    for how in (
+        ("accounts",),
+        ("balance", ALICE),
+        ("payouts", "hold", "all", "--reason", "x"),
+        ("backup", str(file)),
+    ):
+        ended = pool.run(*how)
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err.endswith("is of litecoin mainnet, and the settings are of bitcoin regtest\n")
+        assert ended.err.count("\n") == 1
+
+
+def test_without_a_journal_nothing_is_counted_again(pool: Pool, tmp_path: Path) -> None:
+    (pool.directory / JOURNAL).rename(tmp_path / "lost")
+    for how in ((), ("--into", str(tmp_path / "new.sqlite"))):
+        ended = pool.run("accounts", "rebuild", *how)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
+        assert "holds no journal: put it back" in ended.err
+    assert not (tmp_path / "new.sqlite").exists()
+
+
+async def test_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    pool = Pool(tmp_path)
+    await asyncio.to_thread(pool.fill, filling)
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pool.entry", "accounts", "-c", str(pool.settings)),
+            stdout=full,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await process.communicate()
+    finally:
+        os.close(full)
+    assert (process.returncode, err.decode()) == (
+        1,
+        "engineroom: the output cannot be written: No space left on device\n",
+    )
 
 
 def test_a_backup_that_is_no_file_makes_no_accounts(tmp_path: Path) -> None:

@@ -46,7 +46,17 @@ def test_accounts_into_a_pipe_have_whole_addresses(pool: Pool) -> None:
     ended = pool.run("accounts")
     assert (ended.code, ended.err) == (0, "")
     heading, *lines = ended.out.splitlines()
-    assert heading.split() == ["account", "last", "seen", "24", "hours", "immature", "balance", "paid"]
+    assert heading.split() == [
+        "account",
+        "last",
+        "seen,",
+        "UTC",
+        "24",
+        "hours",
+        "immature",
+        "balance",
+        "paid",
+    ]
     assert {line.split()[0]: line.split()[-3:] for line in lines} == {
         ALICE: ["0.00000000", "0.00300000", "0.00198500"],
         BOB: ["0.00000000", "0.00090000", "0.00000000"],

@@ -84,7 +84,7 @@ async def test_a_damaged_page_is_said_to_be_damage(file_place: Place) -> None:
 
 async def test_a_directory_that_does_not_exist_is_named(file_place: Place) -> None:
     place = Place(file_place.directory / "missing")
-    with pytest.raises(DatabaseError, match=r"missing/accounts.sqlite.lock: cannot be opened: No such file"):
+    with pytest.raises(DatabaseError, match="missing does not exist: make it"):
         async with place.opened():
             pass
 
