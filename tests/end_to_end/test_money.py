@@ -37,7 +37,7 @@ async def test_three_payees_mine_and_a_batched_payment_is_confirmed(tmp_path: Pa
         line = await accountant.says("is mature", after=line)
         assert await money.owed() == {payee: (0, amount) for payee, amount in owed.items()}
         assert (await ask(money.data, "payouts_run"))["payment_ids"] == [1]
-        await accountant.says("handed to the node: Taken", after=line)
+        await accountant.says("handed to the node: taken", after=line)
         [txid] = await money.node.rpc("getrawmempool")
         await money.node.mine(6, MINER)
         await accountant.says(f"is confirmed by {txid}")

@@ -538,7 +538,7 @@ async def test_without_the_wallet_a_person_has_to_say_all(made: Accounts) -> Non
     await restored(made)
     desk = Desk(made)
     assert "the wallet cannot be asked" in await desk.refusal("adopt", what=TXID, reason="x")
-    assert "cannot be asked" in await desk.refusal("adopt", what="all", reason="x")
+    assert "only a running pool can ask" in await desk.refusal("adopt", what="all", reason="x")
     found = await desk.ask("adopt", what=TXID, payees=[{"account": BOB, "sats": 90_000}], reason="x")
     assert not found["is_released"]
     assert await desk.holds() == [("all", RESTORED)]

@@ -150,8 +150,10 @@ async def test_days_whose_segments_are_gone_are_those_of_their_digests(tmp_path:
         await pool.execute("UPDATE account_day SET work_low = 5")
     found, _ = await counted_again(settings)
     assert found == [
-        "work of alice in the day of 2023-11-14 00:00 UTC: "
-        f"the accounts hold {24 * WORK + 5}, the shares give {24 * WORK}"
+        (
+            "work of alice in the day of 2023-11-14 00:00 UTC: "
+            f"the accounts hold {24 * WORK + 5}, the shares give {24 * WORK}"
+        )
     ]
 
 
