@@ -37,7 +37,7 @@ async def rebuild(settings: Settings, tell: Tell, progress: Progress, into: Path
     directory = Path(settings.data_directory)
     if into is not None and await asyncio.to_thread(into.exists):
         raise DatabaseError(f"{into} exists: a rebuilt database takes nobody's place")
-    await asyncio.to_thread(_refuse_nothing, directory, into)
+    await asyncio.to_thread(_refuse_missing, directory, into)
     place = await asyncio.to_thread(
         tempfile.mkdtemp, prefix="rebuild-", dir=directory if into is None else into.parent
     )
@@ -57,15 +57,16 @@ async def rebuild(settings: Settings, tell: Tell, progress: Progress, into: Path
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
 
-def _refuse_nothing(directory: Path, into: Path | None) -> None:
-    """Without a journal nothing can be counted again, and an empty result would look like an empty pool."""
+def _refuse_missing(directory: Path, into: Path | None) -> None:
     for folder in (directory, *(() if into is None else (into.resolve().parent,))):
         if not folder.is_dir():
             raise DatabaseError(f"{folder} does not exist: name a folder that is there")
-    if not journal_files(directory / JOURNAL):
-        raise JournalError(
-            f"{directory / JOURNAL} holds no journal: put it back; without it nothing says who was paid"
-        )
+
+
+def _refuse_lost_journal(journal: Path) -> None:
+    """Without it nothing can be counted again, and an empty result would look like an empty pool."""
+    if not journal_files(journal):
+        raise JournalError(f"{journal} holds no journal: put it back; without it nothing says who was paid")
 
 
 async def _live(settings: Settings, stack: AsyncExitStack, *, is_needed: bool) -> ReadableDatabase | None:
@@ -86,7 +87,9 @@ async def _counted(
     await set_once(database, "slot_seconds", str(settings.accounting.slot_seconds))
     await set_once(database, "network", assembly.network_name(settings))
     recount = await Recount.of(settings, database)
+    journal = Path(settings.data_directory) / JOURNAL
     if live is None:
+        await asyncio.to_thread(_refuse_lost_journal, journal)
         await recount.run(None, progress)
         for note in recount.notes:
             tell(note)
@@ -94,6 +97,8 @@ async def _counted(
     async with live.reading() as reader:  # one snapshot, however long it takes
         await _copy_plans(reader, database)
         held = await position(reader)
+        if held.number:
+            await asyncio.to_thread(_refuse_lost_journal, journal)
         rows = await reader.rows("SELECT name, epoch, mark FROM source")
         marks = {(name, epoch): mark for name, epoch, mark in rows}
         await recount.run(Through(held.number, marks, await priced_slot(reader)), progress)

@@ -20,6 +20,7 @@ from pool.accounting.names import Names
 from pool.storage.database import Database
 from pool.storage.opening import open_database
 from pool.storage.work import columns
+from tests.pool.accounting.kept import url_of
 
 # All of the generator point's key, secret 1 (BIP 173's example key), on bitcoin's regtest.
 SECRET = bytes(31) + b"\x01"
@@ -246,7 +247,8 @@ class Accounts:
 @contextlib.asynccontextmanager
 async def accounts_in(directory: Path, url: str | None = None) -> AsyncIterator[Accounts]:
     """The accounts, opened to be written; made where there are none. `url` is PostgreSQL's."""
-    database = await open_database(url, directory, holder="a test", now_us=NOW_US)
+    place = url_of(directory) if url is None else url
+    database = await open_database(place, directory, holder="a test", now_us=NOW_US)
     try:
         with Journal.open(directory / JOURNAL) as journal:
             made = Accounts(directory, database, journal)

@@ -27,6 +27,7 @@ from pool.spool.segments import segment_path
 from pool.storage.database import Database, Reader, Writer
 from pool.storage.opening import open_database
 from pool.storage.work import joined
+from tests.pool.accounting.kept import url_of
 
 EPOCH = "00112233445566aa"
 NETWORK = "bitcoin regtest"
@@ -206,7 +207,7 @@ class Books:
 async def books(directory: Path) -> AsyncIterator[Books]:
     """Opened, and closed again; a second time it is the same accounts."""
     with Journal.open(directory / "journal") as journal:
-        database = await open_database(None, directory, holder="test", now_us=us(0))
+        database = await open_database(url_of(directory), directory, holder="test", now_us=us(0))
         try:
             yield Books(directory, database, journal)
         finally:

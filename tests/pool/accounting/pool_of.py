@@ -22,6 +22,7 @@ from pool.audit.keys import open_signing_key
 from pool.storage.database import Database, Reader
 from pool.storage.opening import open_database
 from stratum.work.coin import network
+from tests.pool.accounting.kept import url_of
 from tests.pool.accounting.mined import Books, us
 
 
@@ -33,6 +34,7 @@ def settings_of(directory: Path, *, accounting: dict[str, Any] | None = None, **
         coin="bitcoin",
         network="regtest",
         data_directory=str(directory),
+        database=url_of(directory),
         payout=PayoutSettings(**payout),
         accounting=AccountingSettings(**(accounting or {})),
         nodes=(NodeSettings(name="node", url="http://127.0.0.1:1", cookie_file="cookie"),),

@@ -26,6 +26,8 @@ from tests.harness.scripted_node import Failure, Hang, Raw
 from tests.pool.accounting.building import ALICE, BOB, NOW_US, SECOND_US, TARGET, Accounts, accounts_in
 from tests.pool.accounting.chain_node import ChainNode
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 HEIGHT = 900
 REWARD_SATS = 5_000
 RULES = Rules(maturity_confirmations=101, burial_depth=6)

@@ -15,6 +15,8 @@ from pool.accounting.names import Names
 from pool.storage.database import Reader
 from tests.pool.accounting.building import ALICE, BOB, NOW_US, Accounts, accounts_in
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 @pytest.fixture
 async def made(tmp_path: Path) -> AsyncIterator[Accounts]:

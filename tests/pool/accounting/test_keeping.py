@@ -3,16 +3,18 @@
 import datetime
 from pathlib import Path
 
+import pytest
+
 from pool.accounting.archive import archived
-from pool.accounting.rebuild import rebuild
 from pool.audit import digest as digests
 from pool.audit import statement as statements
 from pool.audit.recompute import recompute
 from pool.spool.segments import segments_of
-from tests.harness.postgres import Postgres
-from tests.pool.accounting.mined import DAY, START, Writing, candidate, replaced, share, us
+from tests.pool.accounting.mined import DAY, START, Writing, candidate, share, us
 from tests.pool.accounting.pool_of import Pool, pool_of, settings_of
 from tests.pool.audit.settled import settle
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 TODAY = "2023-11-14"
 HOUR = 3_600
@@ -240,29 +242,6 @@ async def test_a_proportional_round_keeps_its_slots_until_it_cannot_fall(tmp_pat
         await pool.keep(72 * HOUR)
         # The block may still be orphaned (its height is the tip's), and its work would join the open round.
         assert await pool.rows("SELECT * FROM account_day") == []
-
-
-async def test_postgresql_is_kept_and_rebuilt_alike(tmp_path: Path) -> None:
-    """Everything on this page once more, by what it leaves behind."""
-    accounting = {"retention_days": 1}
-    kept = []
-    with Postgres() as server:
-        for folder, url in (("sqlite", None), ("postgresql", server.new_database())):
-            settings = replaced(
-                settings_of(tmp_path / folder, accounting=accounting, window={"multiple": 2, "max_days": 1}),
-                database=url,
-            )
-            async with pool_of(settings) as pool:
-                await aged(pool)
-                await pool.settle(72 * HOUR)
-                await pool.keep(72 * HOUR)
-                work = await pool.rows("SELECT slot, seconds, shares, work_high FROM slot_account ORDER BY 1")
-                hours = await pool.rows("SELECT hour, shares, refused FROM worker_hour ORDER BY hour")
-                parts = [one.head.parts for one in days(tmp_path / folder)]
-                kept.append((work, hours, parts, await pool.owed()))
-            assert await rebuild(settings, lambda line: None, lambda done, total: None) == []
-    assert kept[0] == kept[1]
-    assert len(kept[0][2]) == 2
 
 
 def test_the_day_is_the_one_that_the_fixtures_begin_with() -> None:

@@ -36,6 +36,8 @@ from tests.pool.accounting.test_rewards import ADDRESS, PLAN, REWARD, found_on_p
 from tests.pool.accounting.test_rewards import ALICE as ALICE_NAME
 from tests.pool.accounting.test_rewards import BOB as BOB_NAME
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 REGTEST = network("bitcoin", "regtest")
 LOST = "ab" * 32
 HOUR_US = 3_600 * 1_000_000

@@ -31,7 +31,7 @@ STEPS = st.lists(
             [
                 *("accepted", "settle", "mature", "orphaned") * 3,
                 *("plan", "sign", "broadcast", "confirm") * 4,
-                *("bump", "reopen", "abandon", "set_aside", "correct"),
+                *("bump", "reopen", "abandon", "set_aside", "replace", "adopt", "correct"),
             ]
         ),
         st.integers(0, 5),
@@ -58,14 +58,24 @@ class History:
         if kind in ("accepted", "mature", "orphaned"):
             return await self._block(reader, index % BLOCKS, kind)
         if kind == "settle":
-            return await self._settle(reader, index % BLOCKS, amount)
+            return await self._settle(reader, index, amount)
         if kind == "plan":
             return await self._plan(reader, index, amount)
         if kind == "correct":
             return kinds.Correction(
                 account=PAYEES[index % 3], against="@operator", pot="balance", sats=amount, reason="a gift"
             )
+        if kind == "adopt":
+            return await self._adopt(reader, index, amount)
         return await self._payment(reader, index, kind)
+
+    async def _adopt(self, reader: Reader, index: int, amount: int) -> kinds.Body | None:
+        name, txid = PAYEES[index % 3], hash_of("by hand", index)
+        sats = (await balances(reader, "balance")).get(name, 0) // amount
+        if sats <= 0 or await reader.row("SELECT 1 FROM adopted_send WHERE txid = ?", txid):
+            return None
+        payee = kinds.PlannedPayee(account=name, address=name, sats=sats)
+        return kinds.Adopted(entry=None, txid=txid, payees=(payee,), reason="by hand", fee_sats=index)
 
     async def _block(self, reader: Reader, index: int, to_state: str) -> kinds.Body | None:
         block_hash = f"{index + 1:02x}" * 32
@@ -106,7 +116,7 @@ class History:
         )
 
     async def _settle(self, reader: Reader, index: int, amount: int) -> kinds.Body | None:
-        block = await blocks.find(reader, f"{index + 1:02x}" * 32)
+        block = await blocks.find(reader, f"{index % BLOCKS + 1:02x}" * 32)
         if block is None or block.state not in blocks.STANDING:
             return None
         if await reader.row("SELECT 1 FROM settlement WHERE hash = ?", block.hash):
@@ -114,6 +124,11 @@ class History:
         parts = [REWARD_SATS * amount // 10, REWARD_SATS // 10, 1]
         lines = [("@mined", "block", -REWARD_SATS), ("@operator", "fee", REWARD_SATS - sum(parts))]
         lines += [(payee, "credit", sats) for payee, sats in zip(PAYEES, parts, strict=True)]
+        if index >= BLOCKS:  # its coinbase has paid alice, and a satoshi too much to carol
+            paid = {"alice": parts[0], "carol": 2}
+            lines += [(payee, "coinbase", -sats) for payee, sats in paid.items()]
+            lines.append(("@paid", "coinbase", sum(paid.values())))
+            self.loses_paid_money = True
         return kinds.BlockSettled(
             hash=block.hash,
             transition=block.transition,
@@ -168,6 +183,19 @@ class History:
             return kinds.PaymentAbandoned(payment_id=number, conflicting_txid=ZEROS, reason="100 deep")
         if kind == "set_aside" and state in ("planned", "signed", "broadcast"):
             return kinds.PaymentSetAside(payment_id=number, reason="the wallet is locked")
+        if (kind, state) == ("replace", "set_aside") and tries:
+            payees = tuple(
+                kinds.PlannedPayee(account=item.account, address=item.address, sats=item.sats - 1)
+                for item in payment.items
+            )
+            return kinds.PaymentReplaced(
+                payment_id=number,
+                txid=hash_of("bumped by hand", number),
+                payees=payees,
+                excess_sats=7,
+                fee_sats=FEE_SATS,
+                reason="bumped by hand",
+            )
         if kind == "reopen" and state in ("confirmed", "abandoned", "set_aside"):
             self.loses_paid_money |= state == "abandoned"
             to_state = "broadcast" if last is not None and last.broadcast_height is not None else "signed"
@@ -195,6 +223,11 @@ async def check(own: Books, history: History) -> None:
             "SELECT account.name, SUM(sats) FROM payment_item JOIN payment ON payment.id = payment_id "
             "JOIN account ON account.id = account_id WHERE state <> 'abandoned' GROUP BY account.name"
         )
+        replaced = await reader.rows(
+            "SELECT account.name, SUM(-ledger.sats) FROM ledger "
+            "JOIN payment ON payment.id = ledger.payment_id "
+            "JOIN account ON account.id = account_id WHERE replaced_by IS NOT NULL GROUP BY account.name"
+        )
         earned = await reader.rows(
             "SELECT account.name, SUM(sats) FROM ledger JOIN account ON account.id = account_id "
             "WHERE pot = 'balance' AND payment_id IS NULL GROUP BY account.name"
@@ -205,9 +238,11 @@ async def check(own: Books, history: History) -> None:
         )
     assert mature.get("@paying", 0) == (under_way or (0,))[0]
     for payee in PAYEES:
-        assert immature.get(payee, 0) >= 0
-        # What an account holds is what it has earned less what every payment that may stand takes from it.
-        assert mature.get(payee, 0) == dict(earned).get(payee, 0) - dict(paid).get(payee, 0)
+        assert immature.get(payee, 0) >= (0 if payee != "carol" else -BLOCKS)  # what coinbases advanced
+        # What an account holds is what it has earned less what every payment that may stand takes from it, or
+        # the transaction that was taken for one has paid.
+        gone = dict(paid).get(payee, 0) + dict(replaced).get(payee, 0)
+        assert mature.get(payee, 0) == dict(earned).get(payee, 0) - gone
         if not history.loses_paid_money:
             assert mature.get(payee, 0) >= 0, "paid more than was owed"
 
@@ -215,7 +250,8 @@ async def check(own: Books, history: History) -> None:
 CONTENTS = (
     "SELECT entry_key, account.name, pot, kind, sats FROM ledger JOIN account ON account.id = account_id",
     "SELECT hash, state, transition FROM block",
-    "SELECT id, state, reason FROM payment",
+    "SELECT id, state, reason, replaced_by FROM payment",
+    "SELECT txid, reason FROM adopted_send",
     "SELECT payment_id, position, sats, fee_sats FROM payment_item",
     "SELECT payment_id, number, txid, state FROM attempt",
     "SELECT key, value FROM meta WHERE key = 'journal'",
@@ -246,7 +282,7 @@ async def lived_through(directory: Path, steps: list[Step], crashes: Callable[[S
 
 
 @settings(
-    max_examples=8,
+    max_examples=20,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

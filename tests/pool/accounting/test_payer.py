@@ -19,6 +19,8 @@ from tests.pool.accounting.building import ALICE, BOB, CAROL, DAVE, HOUR_US
 from tests.pool.accounting.paying import PayingPool, paying_in
 from tests.pool.accounting.scripted_wallet import ScriptedWallet, Transaction
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 # One input and two outputs (payee, change) to witness key hashes: 141 virtual bytes by hand in
 # tests/payouts/test_composition.py, so 141 sats at 1,000 sats per 1,000 virtual bytes.
 ONE_PAYEE_FEE_SATS = 141

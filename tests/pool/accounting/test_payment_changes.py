@@ -28,6 +28,8 @@ from pool.accounting.ledger import MINED, NETWORK, OPERATOR, PAID, PAYING
 from pool.accounting.payment_changes import Payment
 from tests.pool.accounting.building import ALICE, BOB, CAROL, NOW_US, Accounts, accounts_in
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 PLANNED = PaymentPlanned(
     payment_id=1,
     fee_payer="payees",

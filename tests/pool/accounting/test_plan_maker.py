@@ -30,6 +30,8 @@ from tests.pool.accounting.building import (
     accounts_in,
 )
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 REGTEST = network("bitcoin", "regtest")
 NETWORK_WORK = 1_000
 NETWORK_TARGET = f"{2**256 // NETWORK_WORK - 1:064x}"  # 2^256 // (target + 1) = 1,000

@@ -31,6 +31,8 @@ from tests.pool.accounting.building import (
     accounts_in,
 )
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 @pytest.fixture
 async def made(tmp_path: Path) -> AsyncIterator[Accounts]:

@@ -12,8 +12,11 @@ from pool.accounting.journal_entries import BuyingChanged, FeeMeanFixed, SourceM
 from pool.accounting.rebuild import rebuild
 from pool.spool.records import TemplateFacts
 from pool.storage.work import joined
+from tests.pool.accounting.kept import lose_database
 from tests.pool.accounting.mined import EPOCH, FEES_SATS, REWARD_SATS, TEMPLATE, Writing, replaced, share
 from tests.pool.accounting.pool_of import Pool, pool_of, settings_of
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 WORK = 2**32
 # A block is worth four shares, its subsidy 5·10^9 − 1,000
@@ -39,11 +42,6 @@ async def bought(pool: Pool) -> dict[str, tuple[int, int]]:
     ):
         found.setdefault(name, [0, 0])[0 if is_bought else 1] += joined(int(high), int(low))
     return {name: (one, other) for name, (one, other) in found.items()}
-
-
-def lose_database(directory: Path) -> None:
-    for file in directory.glob("accounts.sqlite*"):
-        file.unlink()
 
 
 def decisions(pool: Pool) -> list[BuyingChanged]:

@@ -9,13 +9,17 @@ import pytest
 from config.schema import Settings
 from pool.accounting.journal_entries import Correction, PaymentPlanned, PlannedPayee
 from pool.accounting.rebuild import rebuild
+from pool.storage.backup import restore
 from pool.storage.database import DatabaseError
-from pool.storage.opening import open_for_reading
+from pool.storage.opening import open_database
+from tests.pool.accounting.kept import lose_database
 from tests.pool.accounting.mined import DAY, START, Writing, candidate, share, us
 from tests.pool.accounting.pool_of import Pool, pool_of, settings_of
 from tests.pool.accounting.test_intake import gap
 from tests.pool.accounting.test_keeping import HOUR, aged
 from tests.pool.spool.test_tail import flip
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 WORK = 2**32
 
@@ -216,14 +220,15 @@ async def test_a_lost_database_is_rebuilt_into_a_file(tmp_path: Path) -> None:
         await lived(pool)
         balances = await pool.owed("balance"), await pool.owed()
         work = await pool.work()
-    (tmp_path / "accounts.sqlite").unlink()
+    lose_database(tmp_path)
+    settings = settings_of(tmp_path, window={"multiple": 3})
     with pytest.raises(DatabaseError):
         await counted_again(settings)
     into = tmp_path / "rebuilt.sqlite"
     assert await counted_again(settings, into) == ([], [])
-    into.rename(tmp_path / "accounts.sqlite")
-    live = await open_for_reading(None, tmp_path)
-    await live.close()
+    database = await open_database(settings.database, tmp_path, holder="restore", now_us=us(0))
+    await restore(into, database)
+    await database.close()
     async with pool_of(settings) as pool:
         assert (await pool.owed("balance"), await pool.owed()) == balances
         assert await pool.work() == work
@@ -236,5 +241,6 @@ async def test_a_rebuilt_file_takes_nobodys_place(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     async with pool_of(settings):
         pass
+    (tmp_path / "there.sqlite").touch()
     with pytest.raises(DatabaseError, match="takes nobody's place"):
-        await counted_again(settings, tmp_path / "accounts.sqlite")
+        await counted_again(settings, tmp_path / "there.sqlite")

@@ -25,6 +25,8 @@ from tests.pool.accounting.mined import (
 )
 from tests.pool.accounting.pool_of import Pool, pool_of, settings_of
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 REWARD = 5_000_000_000
 

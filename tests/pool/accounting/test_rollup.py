@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from pool.accounting import windows
 from pool.accounting.rollup import RolledUp, roll_up
 from tests.pool.accounting.mined import DAY, NETWORK_TARGET, START, Books, books
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 HOUR = 3_600
 NOTHING = RolledUp(0, 0, 0, 0)

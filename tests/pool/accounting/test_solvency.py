@@ -10,6 +10,8 @@ from pool.accounting.ledger import OPERATOR
 from pool.accounting.solvency import Solvency
 from tests.pool.accounting.building import ALICE, BOB, CAROL, HOUR_US, NOW_US, Accounts, accounts_in
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 @pytest.fixture
 async def made(tmp_path: Path) -> AsyncIterator[Accounts]:
