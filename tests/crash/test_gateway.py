@@ -13,12 +13,15 @@ from pathlib import Path
 
 from pool.accounting import directories
 from pool.accounting.archive_reading import frames_after
+from pool.miner.client import Job
 from pool.spool.frames import SpoolGap
 from pool.spool.records import ShareMade, share_header
 from pool.spool.segments import newest_epoch
 from pool.spool.tail import Delivery, SourceTail
 from tests.crash.matrix import POINTS
 from tests.end_to_end.money import REGTEST_TARGET, Money, comes, money_pool
+from tests.harness.dying_gateway import BLOCK_STEPS, SAVED, SHARE_STEPS
+from tests.harness.hand_miner import HandMiner, HandShare
 from tests.harness.pool_process import RunningPool
 from tests.harness.stepped_accountant import SteppedAccountant
 
@@ -106,6 +109,85 @@ async def test_no_accepted_share_is_lost_or_counted_twice_however_often_the_gate
     assert len(accepted) > 10 * LIVES
     assert len(shares) <= len(accepted) + LIVES * len(money.payees), "a miner waits for one answer at a time"
     assert dict(counted) == Counter(shares.values()), "every recorded share is counted, once"
+
+
+async def die_at(money: Money, step: str, accepted: Counter[str]) -> str | None:
+    """A gateway that ends at this step of a share, or of a block, whose hash is the answer."""
+    money.pool.entry = ("tests.harness.dying_gateway", step)
+    money.pool = await restarted(money.pool)
+    miner = await money.miner(money.payees[0])
+    job = await miner.next_job()
+    found = None
+    if step in SHARE_STEPS:
+        asked = asyncio.create_task(submit_for_ever(money, money.payees[1], accepted))
+    else:
+        share = miner.find(job, REGTEST_TARGET)
+        found = share.block_hash
+        asked = asyncio.create_task(submit_once(miner, job, share, accepted))
+    assert await money.pool.wait() == -signal.SIGKILL
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    money.pool.entry = ("pool.entry",)
+    money.pool = await restarted(money.pool)
+    return found
+
+
+async def submit_once(miner: HandMiner, job: Job, share: HandShare, accepted: Counter[str]) -> None:
+    assert await miner.submit(job, share) is None
+    accepted[share.block_hash] += 1
+
+
+async def test_killed_at_each_step_of_a_share_and_of_a_block_it_loses_nothing_that_it_owes(
+    tmp_path: Path,
+) -> None:
+    """A share from its record to its sync; a block from its record, file and submission to its verdict."""
+    accepted: Counter[str] = Counter()
+    found: dict[str, str] = {}
+    async with money_pool(tmp_path) as money, SteppedAccountant(money.pool.settings_file) as accountant:
+        await money.pool.stop()
+        for step in (*SHARE_STEPS, *BLOCK_STEPS):
+            block_hash = await die_at(money, step, accepted)
+            if block_hash is not None:
+                found[step] = block_hash
+            if step in SAVED:
+                await gets_into_the_chain(money, found[step])
+            await money.mine(money.payees[2], 1)
+            assert await money.pool.stop() == 0
+
+        async def is_all_counted() -> bool:
+            return await money.rows("SELECT DISTINCT state FROM source") == [("closed",)]
+
+        await comes(accountant, is_all_counted)
+        on_chain = {one for one in found.values() if await is_in_the_chain(money, one)}
+
+        async def are_all_settled() -> bool:
+            return {one for (one,) in await money.rows("SELECT hash FROM settlement")} == on_chain
+
+        await comes(accountant, are_all_settled)
+        assert await accountant.stop() == 0
+        counted = await money.rows(
+            "SELECT account.name, SUM(shares) FROM slot_account JOIN account ON account.id = account_id "
+            "GROUP BY account.name"
+        )
+    shares = shares_in(recorded(money.data))
+    assert set(accepted) <= set(shares), "every share that a miner was told of is recorded"
+    assert dict(counted) == Counter(shares.values()), "every recorded share is counted, once"
+    assert {found[step] for step in SAVED} <= on_chain
+
+
+async def gets_into_the_chain(money: Money, block_hash: str) -> None:
+    """It is there, or its file is submitted at the start, and a verdict comes soon after."""
+    if not await is_in_the_chain(money, block_hash):
+        await money.pool.says(f"block {block_hash} at height")
+        assert await is_in_the_chain(money, block_hash)
+
+
+async def is_in_the_chain(money: Money, block_hash: str) -> bool:
+    try:
+        header = await money.node.rpc("getblockheader", block_hash)
+    except Exception:  # the node knows no such block
+        return False
+    return int(header["confirmations"]) > 0
 
 
 async def restarted(pool: RunningPool) -> RunningPool:

@@ -55,6 +55,7 @@ class RunningPool:
         self.data_directory = directory / "pool-data"
         self.lines: list[str] = []
         self._accountant = "--accountant" if accountant else "--no-accountant"
+        self.entry: tuple[str, ...] = ("pool.entry",)  # a module, and what it is told before the command
         self.port = 0
         self._more = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
@@ -67,7 +68,7 @@ class RunningPool:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pool.entry", "run", self._accountant),
+            *(sys.executable, "-m", *self.entry, "run", self._accountant),
             *("-c", str(self.settings_file)),
             stderr=asyncio.subprocess.PIPE,
         )
