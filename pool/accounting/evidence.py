@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 
 from pool.accounting.archive import ArchivedSegment, archived
+from pool.accounting.archive_file import read_archive_file
 from pool.accounting.archive_reading import frames_after
 from pool.accounting.batch import MICROSECONDS, Batch
 from pool.audit.recompute import Origin, Span, wanted_ranges
-from pool.audit.statement import Body
+from pool.audit.statement import Body, PartHash, SegmentHash
 from pool.spool.frames import SpoolGap
+from pool.spool.parts import Part, part_of
 
 BEFORE_ALL, AFTER_ALL = 0, 2**62
 BOUGHT = ("pps", "fpps")
@@ -101,14 +103,28 @@ def _compare_named(body: Body, held: Sequence[ArchivedSegment]) -> tuple[list[st
         if named.sha256 in hashes:
             continue
         if (named.source, named.first_frame, named.last_frame) in frames:
-            differences.append(
-                f"frames {named.first_frame} to {named.last_frame} of {named.source} are not those that the "
-                "statement was counted from"
-            )
+            differences.append(_others(named))
         else:
             absent += 1
-    notes = [f"{absent} of the {len(body.segments)} segments that it names are not here"] if absent else []
+    begun = {(one.record.source, one.record.epoch, one.record.first_frame): one for one in held}
+    for part in body.parts:
+        one = begun.get((part.source, part.epoch, part.first_frame))
+        if one is None:
+            absent += 1
+        elif part_of(b"".join(read_archive_file(one.path)), part.first_frame, part.last_frame) != Part(
+            part.last_frame, part.sha256
+        ):
+            differences.append(_others(part))
+    named_count = len(body.segments) + len(body.parts)
+    notes = [f"{absent} of the {named_count} segments that it names are not here"] if absent else []
     return differences, notes
+
+
+def _others(named: SegmentHash | PartHash) -> str:
+    return (
+        f"frames {named.first_frame} to {named.last_frame} of {named.source} are not those that the "
+        "statement was counted from"
+    )
 
 
 def _covered(segments: Sequence[ArchivedSegment], mark: int, slot_seconds: int) -> tuple[Range, ...]:

@@ -17,10 +17,13 @@ from payouts.settlement import Settlement
 from payouts.window import Edge
 from pool.accounting.archive import days_between
 from pool.accounting.blocks import Block
+from pool.accounting.directories import SPOOL
 from pool.accounting.document_file import store
 from pool.accounting.in_force import in_force_for_job
 from pool.audit import statement as audit
 from pool.audit.keys import SigningKey
+from pool.spool.parts import part_of
+from pool.spool.segments import segments_of
 from pool.storage.database import Reader
 
 FOLDER = "statements"
@@ -71,6 +74,7 @@ class Statements:
 
     def __init__(self, data_directory: Path, rules: StatementRules, key: SigningKey) -> None:
         self._folder = data_directory / FOLDER
+        self._spool = data_directory / SPOOL
         self._rules = rules
         self._key = key
 
@@ -114,10 +118,8 @@ class Statements:
             return None
 
     async def _body(self, reader: Reader, block: Block, facts: Facts) -> audit.Body:
-        marks = {
-            f"{name}/{epoch}": int(mark)
-            for name, epoch, mark in await reader.rows("SELECT name, epoch, mark FROM source")
-        }
+        sources = await reader.rows("SELECT name, epoch, mark FROM source ORDER BY name, epoch")
+        marks = {f"{name}/{epoch}": int(mark) for name, epoch, mark in sources}
         segments = await reader.rows(
             "SELECT source.name, first_frame, last_frame, sha256, deleted_us, first_us, last_us "
             "FROM archive_segment "
@@ -148,6 +150,7 @@ class Statements:
                 for name, first, last, digest, deleted_us, _, _ in segments
                 if deleted_us is None
             ),
+            parts=await asyncio.to_thread(_parts, self._spool, sources),
             digests=await self._digests(reader, [one for one in segments if one[4] is not None]),
             leaf_secret=self._key.secret_for(f"statement {block.hash}").hex(),
             plan_id=None if facts.plan_id is None else facts.plan_id.partition(":")[0],
@@ -182,6 +185,30 @@ class Statements:
             edge=edge,
             needed=None if facts.needed is None else str(facts.needed),
         )
+
+
+def _parts(spool: Path, sources: Sequence[tuple[Any, ...]]) -> tuple[audit.PartHash, ...]:
+    """What was counted of each segment that is not in the archive yet. Blocking; raises OSError."""
+    found = []
+    for name, epoch, mark in sources:
+        for segment in segments_of(spool / name).get(epoch, []):
+            if segment.first > mark:
+                continue
+            try:
+                part = part_of(segment.path.read_bytes(), segment.first, mark)
+            except FileNotFoundError:
+                continue  # it goes into the archive just now, whole
+            if part.last_frame >= segment.first:
+                found.append(
+                    audit.PartHash(
+                        source=name,
+                        epoch=epoch,
+                        first_frame=segment.first,
+                        last_frame=part.last_frame,
+                        sha256=part.sha256,
+                    )
+                )
+    return tuple(found)
 
 
 class _Amounts(msgspec.Struct, frozen=True):

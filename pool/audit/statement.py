@@ -115,6 +115,17 @@ class SegmentHash(_Part, frozen=True, kw_only=True):
     sha256: Sha256Hex
 
 
+class PartHash(_Part, frozen=True, kw_only=True):
+    """The same of a segment that was not finished when the block was settled: its bytes up to the last frame
+    that was counted. The whole segment is in the archive later."""
+
+    source: str
+    epoch: str
+    first_frame: FrameNumber
+    last_frame: FrameNumber
+    sha256: Sha256Hex
+
+
 class DigestHash(_Part, frozen=True, kw_only=True):
     """A day whose raw segments were gone when the block was settled: the digest that stands for them."""
 
@@ -142,6 +153,7 @@ class Body(_Part, frozen=True, kw_only=True):
     credits: dict[str, Sats]
     rounding: dict[str, Sats]
     segments: tuple[SegmentHash, ...]
+    parts: tuple[PartHash, ...] = ()
     digests: tuple[DigestHash, ...]
     leaf_secret: Sha256Hex
     plan_id: str | None = None

@@ -122,6 +122,15 @@ def block_at(data: bytes, offset: int) -> bytes | None:
     return payload
 
 
+def block_end(data: bytes, offset: int) -> int | None:
+    """Where the block that begins here ends, by its length alone; None where it is incomplete."""
+    start = offset + BLOCK_OVERHEAD
+    if len(data) < start or not data.startswith(_MAGIC, offset):
+        return None
+    end = start + int.from_bytes(data[offset + 4 : offset + 8], "little")
+    return end if end <= len(data) else None
+
+
 def next_block(data: bytes, offset: int) -> int | None:
     """Where the first sound block at or behind an offset begins; None where there is none."""
     while True:

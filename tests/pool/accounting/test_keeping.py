@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pool.accounting.archive import archived
+from pool.accounting.evidence import gather
 from pool.audit import digest as digests
 from pool.audit import statement as statements
 from pool.audit.recompute import recompute
@@ -139,6 +140,40 @@ async def test_digests_count_again_what_was_settled_over_their_days(tmp_path: Pa
         assert found.differences == ()
         assert found.unchecked == ()
         assert found.from_digests
+
+
+async def test_a_statement_binds_what_was_counted_of_the_segment_that_was_still_written(
+    tmp_path: Path,
+) -> None:
+    """Its rest comes later, and the whole is in the archive then: the start is to be what it was."""
+    made = {}
+    for name, account in (("own", "alice"), ("forged", "bob")):
+        async with pool_of(settings_of(tmp_path / name, window={"multiple": 2})) as pool:
+            spool = Writing(pool.spool)
+            spool.frame(1, share(account))
+            spool.frame(2, share("bob"), candidate("bob", 1, 2))
+            for second in (12, 22):
+                spool.frame(second)
+            await pool.count(23)
+            await pool.judge(1, "accepted", 24)
+            assert await pool.settle(25) == 1
+            for second in (30, 31):
+                spool.frame(second, share("carol"))
+            spool.segment(32)
+            for second in (33, 34):
+                spool.frame(second)
+            await pool.count(35)
+            await pool.keep(36)
+            [path] = (tmp_path / name / "statements").glob("*.json")
+            made[name] = (statements.decode(path.read_bytes()).body, pool.archive)
+    body, archive = made["own"]
+    assert [(part.first_frame, part.last_frame) for part in body.parts] == [(1, 3)]
+    assert body.segments == ()
+    assert gather(body, archive, (), lambda done, total: None).differences == ()
+    found = gather(body, made["forged"][1], (), lambda done, total: None)
+    assert found.differences == (
+        "frames 1 to 3 of gateway-0 are not those that the statement was counted from",
+    )
 
 
 async def test_a_source_that_is_behind_holds_digests_and_deletions_back(tmp_path: Path) -> None:
