@@ -193,6 +193,7 @@ class SinceEntry(msgspec.Struct, frozen=True):
     confirmations: int = 0
     vout: Position | None = None
     address: str = ""
+    abandoned: bool = False  # by `abandontransaction`: it is not sent again, and stays at 0 confirmations
 
     def place(self) -> tuple[str, int | None, str]:
         """Which output it is; MWEB outputs have no position."""
@@ -211,7 +212,7 @@ class SinceAnswer(msgspec.Struct, frozen=True):
         own = {entry.place() for entry in self.transactions if entry.category != "send"}
         by_txid: dict[str, list[SinceEntry]] = {}
         for entry in self.transactions:
-            if entry.category == "send" and entry.place() not in own:
+            if entry.category == "send" and not entry.abandoned and entry.place() not in own:
                 by_txid.setdefault(entry.txid, []).append(entry)
         return tuple(_joined(txid, entries) for txid, entries in by_txid.items())
 

@@ -96,8 +96,9 @@ def sole(script: bytes, fees: tuple[Fee, ...] = ()) -> Plan:
     return Plan(payees=(Payee(script, 1),), custody=script, fees=fees)
 
 
-class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The document. Weights are decimal text, since work outgrows what JSON readers take for a number."""
+class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The document. Weights are decimal text, since work outgrows what JSON readers take for a number. What
+    has a default is left out where it is that, so that documents of before `held` are what they were."""
 
     version: int
     generation: int
@@ -109,7 +110,7 @@ class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum_output_sats: int
     dust_sats_per_kvb: int
     most_outputs: int
-    held: tuple[str, ...]  # scripts in hex
+    held: tuple[str, ...] = ()  # scripts in hex
 
 
 class _Version(msgspec.Struct):

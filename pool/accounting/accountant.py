@@ -19,7 +19,7 @@ from config.schema import Settings
 from payouts.node_wallet import NodeWallet
 from payouts.transaction import DUST_RATE_FACTOR
 from payouts.wallet import Wallet, WalletError
-from pool.accounting import assembly, directories, ledger, payment_changes, policy_changes, solvency
+from pool.accounting import assembly, directories, ledger, payment_changes, policy_changes
 from pool.accounting.agreements import Since, agree, agreement_of, history
 from pool.accounting.block_watch import BlockWatch
 from pool.accounting.bought import priced_slot
@@ -189,7 +189,14 @@ class Accountant:
         if settings is None or self.wallet is None:
             return None
         rules = assembly.payer_rules(self._settings, settings)
-        payer = Payer(self._database, self.changes, self.wallet, rules, self.matching.forgotten)
+        payer = Payer(
+            self._database,
+            self.changes,
+            self.wallet,
+            rules,
+            self.matching.forgotten,
+            is_paying=not self._pays_by_coinbase,
+        )
         payer.is_in_doubt = True  # until the chain has been looked at
         return payer
 
@@ -254,7 +261,7 @@ class Accountant:
             ("watching blocks", pace.chain_seconds, self.follow_chain),
             ("keeping", pace.keep_seconds, self.keep),
         ]
-        if self._settings.payout.method == "coinbase" and self._settings.payout.scheme != "solo":
+        if self._pays_by_coinbase:
             duties.append(("planning coinbases", pace.plan_seconds, self.plan))
         if self.payer is not None and self._settings.payout.wallet is not None:
             duties += [
@@ -348,11 +355,14 @@ class Accountant:
             await self._check_books()
 
     async def _check_books(self) -> None:
-        """Payments look before each of them; what coinbases carry over changes with each block."""
+        """Payments look before each of them; what coinbases carry over changes with each block.
+
+        Whether there is enough is no question here: a coinbase pays what it brings, and may advance.
+        """
         async with self._database.reading() as reader:
-            report = await solvency.report(reader, self._settings.payout.pps.reserve_sats or 0)
-        if report.breaches:
-            await hold_everything(self.changes, "solvency", "; ".join(report.breaches), now_us())
+            faults = await ledger.faults(reader)
+        if faults:
+            await hold_everything(self.changes, "ledger", faults[0], now_us())
 
     async def _best_node(self) -> BestNode | None:
         return await best_node(self._nodes, self._network)

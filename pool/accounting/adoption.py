@@ -119,7 +119,8 @@ class Adoption:
         reason = checked_reason(request.reason)
         send, known = None, None
         if self._wallet is not None:
-            send, known = await self._send(self._wallet, txid)
+            depth = 0 if request.is_nobodys else DEEP_ENOUGH
+            send, known = await self._send(self._wallet, txid, depth)
         taken = False
 
         async def choose(reader: Reader) -> Body | None:
@@ -160,14 +161,14 @@ class Adoption:
             )
         return found.body
 
-    async def _send(self, wallet: Wallet, txid: str) -> tuple[WalletSend, KnownTransaction]:
+    async def _send(self, wallet: Wallet, txid: str, depth: int) -> tuple[WalletSend, KnownTransaction]:
         for send in (await wallet.sends_since(None)).sends:
             if send.txid != txid or send.confirmations < 0:
                 continue
-            if send.confirmations < DEEP_ENOUGH:
+            if send.confirmations < depth:
                 raise Refused(
-                    f"{txid} has {send.confirmations} confirmations; adopt it when it has {DEEP_ENOUGH}: "
-                    "until then another one may take its place"
+                    f"{txid} has {send.confirmations} confirmations; adopt it when it has {depth}: until "
+                    "then another may take its place. One that is stuck: `abandontransaction` in the node"
                 )
             try:
                 return send, await wallet.transaction(txid)

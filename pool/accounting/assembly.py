@@ -138,8 +138,9 @@ def custody_script(settings: Settings, network: Network) -> bytes | None:
 
 
 def pays_by_coinbase(settings: Settings) -> bool:
-    """Whether blocks pay the miners themselves; a wallet is only watched then, for what it paid before."""
-    return settings.payout.method == "coinbase" or settings.payout.scheme == "solo"
+    """Whether blocks carry over and pay what is owed; a wallet is only watched then, for what it paid before.
+    A solo block pays its finder and nobody else: what is owed from before is a wallet's to pay."""
+    return settings.payout.method == "coinbase" and settings.payout.scheme != "solo"
 
 
 def plan_rules(settings: Settings, network: Network, dust_sats_per_kvb: int) -> PlanRules:

@@ -11,7 +11,7 @@ import msgspec
 
 from payouts.block_credit import credit_of
 from payouts.plan import Fee as PlanFee
-from payouts.plan import Payee, Plan, decode_plan
+from payouts.plan import Payee, Plan, PlanError, decode_plan
 from payouts.settlement import Settlement, Terms, settle
 from payouts.window import cut, weights
 from pool.accounting import rounds, windows
@@ -216,7 +216,10 @@ class Division:
             raise PlanLost(
                 f"block {block.hash} was mined on plan {plan_id}, which is neither in the database nor a file"
             )
-        plan = decode_plan(document)
+        try:
+            plan = decode_plan(document)
+        except PlanError as error:
+            raise PlanLost(f"block {block.hash} was mined on plan {plan_id}: {error}") from error
         return plan.stripped if suffix else plan
 
     async def _solo_plan(self, reader: Reader, block: Block) -> Plan:

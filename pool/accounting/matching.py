@@ -159,14 +159,17 @@ class Matching:
                 log.error("%s", line)
 
     async def _unmatched(self, sends: Mapping[str, WalletSend]) -> Unmatched:
-        """With the wallet's sends by txid. One that has excluded a payment is explained by it where it pays
-        nobody but its payees."""
+        """With the wallet's sends by txid. One that has excluded payments is explained by them where it pays
+        nobody but their payees."""
         found, _ = await self._compare(tuple(sends))
         unexplained = set(found.wallet_txids)
         async with self._database.reading() as reader:
-            for txid, payment_id in found.conflicts:
-                rows = await reader.rows("SELECT address FROM payment_item WHERE payment_id = ?", payment_id)
-                if not set(sends[txid].addresses) <= {address for (address,) in rows}:
+            for txid, payment_ids in found.conflicts:
+                paid = set[str]()
+                for number in payment_ids:
+                    rows = await reader.rows("SELECT address FROM payment_item WHERE payment_id = ?", number)
+                    paid |= {address for (address,) in rows}
+                if not set(sends[txid].addresses) <= paid:
                     unexplained.add(txid)
         ordered = tuple(txid for txid in sends if txid in unexplained)
         return msgspec.structs.replace(found, wallet_txids=ordered)

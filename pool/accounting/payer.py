@@ -55,9 +55,13 @@ class Payer:
         wallet: Wallet,
         rules: PayerRules,
         forgotten: Callable[[Wallet, int], Awaitable[str | None]] | None = None,
+        *,
+        is_paying: bool = True,
     ) -> None:
-        """`forgotten` is asked before each new payment: why the accounts may not know all that was paid."""
+        """`forgotten` is asked before each new payment: why the accounts may not know all that was paid.
+        `is_paying` False: blocks pay, and what was paid before is followed to its end."""
         self._forgotten = forgotten
+        self._is_paying = is_paying
         self._database = database
         self._changes = changes
         self._wallet = wallet
@@ -84,17 +88,21 @@ class Payer:
                 unsigned = await payment_changes.ids(reader, PaymentState.PLANNED)
                 kinds = {kind for _, kind, _, _ in await policy_changes.holds(reader)}
             if RESTORED in kinds:
-                await self._plan_anew(unsigned, now_us)
+                reason = "planned before the accounts were restored, and never signed: it is planned anew"
+                await self._give_up(unsigned, reason, now_us)
+            if not self._is_paying:
+                await self._give_up(unsigned, "never signed, and coinbases pay now", now_us)
+                if SHORT_WALLET in kinds:
+                    await self._release(SHORT_WALLET, "coinbases pay now", now_us)
             # What is planned was looked at then, and may be from before a restore, or owed to nobody by now.
             may_sign = not unsigned or await self._obstacle(now_us) is None
             await self._watch.look(now_us, may_sign=may_sign)
 
-    async def _plan_anew(self, unsigned: Sequence[int], now_us: int) -> None:
-        """Once all is matched, balances say who is owed: a plan of before may be carried out already."""
+    async def _give_up(self, unsigned: Sequence[int], reason: str, now_us: int) -> None:
+        """Balances say who is owed: what was planned may be carried out already, or paid by other means."""
         for number in unsigned:
             planned = await self._open.find(number)
             if planned is not None and not planned.attempts:
-                reason = "planned before the accounts were restored, and never signed: it is planned anew"
                 await self._watch.abandon(planned, None, reason, now_us)
 
     async def pay(self, now_us: int) -> Outcome:
@@ -148,6 +156,7 @@ class Payer:
             standing = [hold for hold in await policy_changes.holds(reader) if hold[0] == EVERYTHING]
             holds = [hold for hold in standing if hold[1] != SHORT_WALLET]
             report = await solvency.report(reader, self._rules.reserve_sats)
+            unsent_sats = await solvency.unsent(reader)
         if holds:
             return f"payouts are on hold: {holds[0][2]}"
         if report.breaches:
@@ -158,7 +167,7 @@ class Payer:
             if obstacle is not None:
                 return f"payouts are on hold: {obstacle}"
         is_held = any(kind == SHORT_WALLET for _, kind, _, _ in standing)
-        return await self._shortfall(report.owed_mature_sats, is_held, now_us)
+        return await self._shortfall(report.owed_mature_sats + unsent_sats, is_held, now_us)
 
     async def _shortfall(self, owed_sats: int, is_held: bool, now_us: int) -> str | None:
         """A hold that ends by itself: the newest mature coins may be late, and wallets are filled."""

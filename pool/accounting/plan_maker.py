@@ -18,7 +18,7 @@ from payouts.window import cut, weights
 from pool.accounting import ledger, left_open, policy_changes, windows
 from pool.accounting.directories import PLANS
 from pool.accounting.plan_store import store_plan
-from pool.accounting.policy_changes import BY_OPERATOR, EVERYTHING
+from pool.accounting.policy_changes import BY_OPERATOR, EVERYTHING, SHORT_WALLET
 from pool.accounting.rewards import DAY_SECONDS, MICROSECONDS
 from pool.gateway.plan_file import look_at_plan, publish_plan
 from pool.storage.database import Database, Reader
@@ -109,7 +109,7 @@ class PlanMaker:
             return None
         fee_accounts = {address for address, _, _ in rules.fees}
         held = await policy_changes.holds(reader)
-        is_held = any(scope == EVERYTHING for scope, *_ in held)
+        is_held = any(scope == EVERYTHING and kind != SHORT_WALLET for scope, kind, *_ in held)
         # Any hold on everything may mean that more was paid than is known here.
         carried = {} if is_held else await self._carry_over(reader)
         worked, owed = await self._fitting(reader, worked, carried, fee_accounts)

@@ -45,12 +45,19 @@ async def replacement(
         return None
     scripts = await wallet.scripts([item.address for payment, _ in touched for item in payment.items])
     parts, excess_sats = _divided([payment for payment, _ in touched], known, scripts)
-    paid = [(payment, is_done) for payment, is_done in touched if parts[payment.id]]
-    payment = next((payment for payment, is_done in paid if not is_done), None)
+    outputs = {output.script for output in known.signed.outputs}
+    # Those that it keeps set aside. What it paid their payees may count for another of them: then all of one
+    # is owed again.
+    concerned = [
+        (payment, is_done)
+        for payment, is_done in touched
+        if any(scripts.get(item.address) in outputs for item in payment.items)
+    ]
+    payment = next((payment for payment, is_done in concerned if not is_done), None)
     if payment is None:
         return None
     _refuse_unready(payment, known)
-    is_first = payment is paid[0][0]
+    is_first = payment is concerned[0][0]
     return Replacement(
         body=PaymentReplaced(
             payment_id=payment.id,
@@ -68,9 +75,7 @@ async def replacement(
 
 def _refuse_unready(payment: Payment, known: KnownTransaction) -> None:
     txid = known.signed.txid
-    if payment.state is not PaymentState.SET_ASIDE or not all(
-        attempt.outpoints() & set(known.signed.inputs) for attempt in payment.attempts
-    ):
+    if payment.state is not PaymentState.SET_ASIDE:
         raise Refused(
             f"{txid} spends coins of payment {payment.id}, which is {payment.state} and may still be made as "
             "it was signed: adopt it when the payment has been set aside for it"
@@ -80,10 +85,11 @@ def _refuse_unready(payment: Payment, known: KnownTransaction) -> None:
 
 
 async def _touched(reader: Reader, known: KnownTransaction) -> list[tuple[Payment, bool]]:
-    """Payments that stand and have an attempt with one of the transaction's inputs, by number; and those that
-    it was taken for already (True).
+    """Payments that stand and that it excludes with every attempt, by number; and those that it was taken for
+    already (True).
 
-    One that was abandoned has given its coins back: what spends them now is a transaction like any other.
+    One that was abandoned has given its coins back, and where an attempt is possible beside it, or confirmed,
+    it has spent coins that are free: then it is a transaction like any other.
     """
     inputs, found = set(known.signed.inputs), dict[int, tuple[Payment, bool]]()
     for txid in sorted({one.txid for one in inputs}):
@@ -96,7 +102,8 @@ async def _touched(reader: Reader, known: KnownTransaction) -> list[tuple[Paymen
             is_done = replaced_by == known.signed.txid
             if payment is None or (payment.state is PaymentState.ABANDONED and not is_done):
                 continue
-            if any(attempt.outpoints() & inputs for attempt in payment.attempts):
+            counted = [one for one in payment.attempts if one.is_counted] or payment.attempts
+            if all(attempt.outpoints() & inputs for attempt in counted):
                 found[number] = (payment, is_done)
     return [found[number] for number in sorted(found)]
 

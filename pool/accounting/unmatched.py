@@ -65,8 +65,8 @@ class Unmatched(msgspec.Struct, frozen=True, kw_only=True):
     it in order; where the histories differ, a person looks first.
     `payments`: payment entries whose payment or attempt the database lacks, but not a crash window's one.
     `wallet_txids`: sends that neither database nor journal explains.
-    `conflicts`: sends that are known for having excluded a payment, (txid, payment's number). They are
-    explained as far as they pay nobody but that payment's payees: what these are owed is set apart then.
+    `conflicts`: sends that are known for having excluded payments, (txid, their numbers). They are explained
+    as far as they pay nobody but those payments' payees: what these are owed is set apart then.
     `highest_payment_id`: new payments are numbered above it; an older database would use a number twice.
     """
 
@@ -74,7 +74,7 @@ class Unmatched(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Entry, ...]
     payments: tuple[Entry, ...]
     wallet_txids: tuple[str, ...]
-    conflicts: tuple[tuple[str, int], ...]
+    conflicts: tuple[tuple[str, tuple[int, ...]], ...]
     highest_payment_id: int
 
     @property
@@ -107,7 +107,7 @@ class _Comparison:
         self._missing: list[Entry] = []
         self._payments: list[tuple[int, Entry]] = []
         self._explained = set(known.txids)
-        self._conflicts: dict[str, int] = {}
+        self._conflicts: dict[str, set[int]] = {}
         self._adopted: set[int | None] = set()
         self._highest = max(known.payment_ids, default=0)
 
@@ -128,7 +128,7 @@ class _Comparison:
         if isinstance(entry.body, PaymentSigned | PaymentReplaced):
             self._explained.add(entry.body.txid)
         if isinstance(entry.body, PaymentSetAside) and entry.body.conflicting_txid is not None:
-            self._conflicts[entry.body.conflicting_txid] = entry.body.payment_id
+            self._conflicts.setdefault(entry.body.conflicting_txid, set()).add(entry.body.payment_id)
         if isinstance(entry.body, Adopted):
             self._adopted.add(entry.body.entry)
             self._explained |= {entry.body.txid} if entry.body.txid else set()
@@ -144,7 +144,9 @@ class _Comparison:
             missing=tuple(self._missing),
             payments=tuple(e for id_, e in self._payments if e not in ordinary and id_ not in adopted_ids),
             wallet_txids=tuple(one for one in unexplained if one not in self._conflicts),
-            conflicts=tuple((one, self._conflicts[one]) for one in unexplained if one in self._conflicts),
+            conflicts=tuple(
+                (one, tuple(sorted(self._conflicts[one]))) for one in unexplained if one in self._conflicts
+            ),
             highest_payment_id=self._highest,
         )
 

@@ -145,6 +145,13 @@ async def test_a_send_to_an_mweb_address_is_told_even_beside_one_to_the_wallet_i
     assert [(send.sats, send.addresses) for send in sends.sends] == [(20_000_000, ("tmweb1theirs",))]
 
 
+async def test_a_send_that_was_given_up_by_abandontransaction_is_none() -> None:
+    entry = {"txid": "cc" * 32, "confirmations": 0, "amount": Decimal("-0.2"), "address": "a", "vout": 0}
+    listed = [{**entry, "category": "send", "abandoned": True}]
+    sends = await NodeWallet(Scripted({"transactions": listed, "lastblock": "dd" * 32})).sends_since(None)
+    assert sends.sends == ()
+
+
 async def test_an_error_where_none_is_foreseen_is_told_with_its_code() -> None:
     with pytest.raises(WalletUnavailable, match=r"getblockcount with an error: no such thing \(code -1\)"):
         await Node(Scripted(CallRefused(-1, "no such thing"))).ask("getblockcount", result=int)

@@ -46,6 +46,12 @@ def test_a_plan_is_one_document_and_its_id_the_hash_of_it() -> None:
     assert decode_plan(DOCUMENT) == PLAN
 
 
+def test_where_nothing_is_held_the_document_is_what_it_was_before_anything_could_be() -> None:
+    free = msgspec.structs.replace(PLAN, held=())
+    assert encode_plan(free) == DOCUMENT[: DOCUMENT.index(b',"held"')] + b"}"
+    assert decode_plan(encode_plan(free)) == free
+
+
 def test_another_content_is_another_id_and_the_stripped_plan_keeps_its() -> None:
     assert msgspec.structs.replace(PLAN, generation=8).id != PLAN.id
     assert PLAN.stripped.id == PLAN.id

@@ -236,3 +236,22 @@ async def test_a_bump_that_nobody_has_confirmed_is_not_adopted_beside_its_origin
             with pytest.raises(Refused, match=f"{one.confirmations} confirmations; adopt it when it has 6"):
                 await adoption.adopt(AdoptRequest(what=one.txid, reason="it is ours"), pool.made.now_us)
         assert await pool.owed(ALICE) == 500_000
+
+
+async def test_a_conflict_with_two_payments_that_pays_the_payees_of_both_is_explained(tmp_path: Path) -> None:
+    async with paying_in(tmp_path) as pool:
+        payer = payer_of(pool.made, pool.wallet)
+        for account in (ALICE, BOB):
+            await pool.made.earn(account, 500_000)
+            pool.wallet.fund(600_000)
+            await payer.pay(pool.made.now_us)
+            await payer.watch(pool.made.now_us)
+        inputs = (*pool.wallet.signed[0].inputs, *pool.wallet.signed[1].inputs)
+        foreign = Transaction(inputs, ((ALICE, 500_000), (BOB, 500_000)))
+        pool.wallet.take(foreign)
+        pool.wallet.by_hand.append(foreign)
+        pool.wallet.fund(5_000_000)
+        await payer.watch(pool.made.now_us)
+        await pool.made.earn(ERIN, 300_000)
+        assert (await payer.pay(pool.made.now_us)).payment_id == 3
+        assert await holds(pool.made) == []

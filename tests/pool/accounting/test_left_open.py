@@ -150,6 +150,16 @@ def names(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()}
 
 
+async def test_a_plan_that_cannot_be_read_leaves_its_block_open(tmp_path: Path) -> None:
+    async with pool_of(settings_of(tmp_path, method="coinbase", address=ADDRESS)) as pool:
+        await pool.execute(
+            "INSERT INTO plan (id, generation, created_us, document) VALUES (?, 1, 0, ?)", PLAN.id, b"{}"
+        )
+        await found_on_plan(pool, (ALICE_NAME.script, REWARD), is_known=False)
+        assert await pool.settle(5) == 0
+        assert len(await pool.rows("SELECT hash FROM block_left_open")) == 1
+
+
 async def test_old_plan_files_go_but_for_those_that_are_named(tmp_path: Path) -> None:
     plans = [Plan(payees=(Payee(b"\x51", n, "a"),), custody=b"\x51", generation=1) for n in (1, 2)]
     for plan in plans:

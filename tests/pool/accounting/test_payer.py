@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from payouts.attempt import Attempt, AttemptSight, Conflicted, InputsGone
@@ -13,10 +14,11 @@ from pool.accounting.adoption import Adoption
 from pool.accounting.control import Refused
 from pool.accounting.holding import hold_everything
 from pool.accounting.ledger import NETWORK, OPERATOR, PAID, PAYING
+from pool.accounting.payer import Payer
 from pool.accounting.requests import AdoptedPart, AdoptRequest
 from stratum.work.coin import network
 from tests.pool.accounting.building import ALICE, BOB, CAROL, DAVE, HOUR_US
-from tests.pool.accounting.paying import PayingPool, paying_in
+from tests.pool.accounting.paying import RULES, PayingPool, paying_in
 from tests.pool.accounting.scripted_wallet import ScriptedWallet, Transaction
 
 pytestmark = pytest.mark.usefixtures("either_database")
@@ -964,3 +966,102 @@ async def test_nobody_is_left_out_for_a_wallet_that_is_locked_while_they_are_loo
         pool.wallet.is_locked = False
         outcome = await pool.pay()
         assert [account for account, *_ in outcome.left_out] == [CAROL]
+
+
+async def test_a_payment_whose_payees_got_nothing_of_it_is_owed_again_with_the_other(tmp_path: Path) -> None:
+    """Alice is a payee of both; the transaction over the coins of both pays her once, and not bob."""
+    async with paying_in(tmp_path) as pool:
+        for due in ({ALICE: 500_000}, {ALICE: 500_000, BOB: 400_000}):
+            for account, sats in due.items():
+                await pool.made.earn(account, sats)
+            pool.wallet.fund(1_000_000)
+            await pool.send()
+        inputs = (*pool.wallet.signed[0].inputs, *pool.wallet.signed[1].inputs)
+        foreign = Transaction(inputs, ((ALICE, 500_000), ("change 0", 1_400_000)))
+        pool.wallet.take(foreign)
+        pool.wallet.by_hand.append(foreign)
+        pool.wallet.bury(120)
+        await pool.watch()
+        await adopt(pool, foreign.txid)
+        assert [(await pool.payment(n)).state for n in (1, 2)] == ["abandoned", "abandoned"]
+        assert (await pool.owed(ALICE), await pool.owed(BOB)) == (500_000, 400_000)
+        assert await pool.faults() == []
+
+
+async def test_a_send_with_a_coin_that_a_confirmed_payment_has_left_free_is_like_any_other(
+    tmp_path: Path,
+) -> None:
+    """Attempt 2 took a further coin, attempt 1 has confirmed: the coin is free again."""
+    rules = msgspec.structs.replace(RULES, max_fee_percent=50)
+    async with paying_in(tmp_path, rules) as pool:
+        await pool.made.earn(ALICE, 500_000)
+        pool.wallet.fund(500_000)
+        await pool.send()
+        extra = pool.wallet.fund(50_000)
+        pool.wallet.estimate = 50_000
+        pool.wallet.bury(7)
+        await pool.watch()
+        first, second = (await pool.payment(1)).attempts
+        assert (len(first.inputs), len(second.inputs)) == (1, 2)
+        pool.wallet.take(pool.wallet.signed[0])
+        pool.wallet.bury(10)
+        await pool.watch()
+        assert (await pool.payment(1)).state == "confirmed"
+        await pool.made.earn(ALICE, 300_000)
+        by_hand = Transaction(((extra.txid, extra.output),), ((ALICE, 40_000), ("change 0", 9_000)))
+        pool.wallet.take(by_hand)
+        pool.wallet.by_hand.append(by_hand)
+        pool.wallet.bury(5)
+        await adopt(pool, by_hand.txid)
+        assert await pool.owed(ALICE) == 260_000
+
+
+async def test_what_a_coinbase_has_paid_is_not_paid_by_the_wallet_while_its_block_is_young(
+    pool: PayingPool,
+) -> None:
+    """Coinbases paid until today: bob's 500,000 of the first block came with the second."""
+    made = pool.made
+    first = await made.block(ALICE, reward_sats=10_000_000)
+    await made.settle(first, {ALICE: 9_500_000, BOB: 500_000}, paid={ALICE: 9_500_000})
+    await made.mature(first)
+    second = await made.block(ALICE, reward_sats=10_000_000)
+    paid = {ALICE: 9_000_000, BOB: 1_000_000}
+    await made.settle(second, {ALICE: 9_500_000, BOB: 500_000}, paid=paid)
+    assert await pool.owed(BOB) == 0
+    outcome = await pool.pay()
+    [item] = (await pool.payment(outcome.payment_id or 0)).items
+    assert (item.account, item.sats) == (ALICE, 500_000)  # what the fixture owes
+    assert await pool.faults() == []
+
+
+async def test_a_payment_that_waits_for_the_wallet_counts_among_what_is_owed(tmp_path: Path) -> None:
+    async with paying_in(tmp_path) as pool:
+        for account in (ALICE, BOB):
+            await pool.made.earn(account, 500_000)
+        await hold(pool, BOB)
+        pool.wallet.fund(600_000)
+        coin = pool.wallet.fund(450_000)
+        pool.wallet.is_locked = True
+        await pool.pay()
+        pool.wallet.steal(coin)  # withdrawn: 600,000 are left for 1,000,000
+        pool.wallet.is_locked = False
+        await pool.watch()
+        assert (await pool.payment(1)).attempts == ()
+        assert ("all", "wallet") in {(scope, kind) for scope, kind, _ in await pool.holds()}
+
+
+async def test_where_blocks_pay_nothing_new_is_signed_and_no_wallet_is_short(tmp_path: Path) -> None:
+    async with paying_in(tmp_path) as pool:
+        await pool.made.earn(ALICE, 500_000)
+        pool.wallet.fund(600_000)
+        pool.wallet.is_locked = True
+        await pool.pay()
+        await pool.made.earn(BOB, 1_000_000)
+        await hold_everything(pool.made.changes, "wallet", "it was short", pool.made.now_us)
+        pool.wallet.is_locked = False
+        payer = Payer(pool.made.database, pool.made.changes, pool.wallet, pool.rules, is_paying=False)
+        for _ in range(2):
+            await payer.watch(pool.made.now_us)
+        assert (await pool.payment(1)).state == "abandoned"
+        assert await pool.holds() == []
+        assert await pool.owed(ALICE) == 500_000  # to be carried over

@@ -429,6 +429,12 @@ async def test_while_the_accounts_are_in_doubt_shares_are_paid_and_nothing_of_be
     assert (paid_by(plan), carried(plan)) == ({script(ALICE): 1_000}, {})
 
 
+async def test_a_wallet_that_is_short_is_no_matter_of_coinbases(planning: Planning) -> None:
+    await planning.made.work(ALICE, 3)
+    await planning.made.earn(BOB, 100)
+    assert carried(await held(planning, "all", "wallet")) == {BOB: 100}
+
+
 # ---------------------------------------------------------------------- stored, then published
 
 

@@ -143,3 +143,20 @@ async def test_a_day_counts_what_was_planned_in_it_and_not_given_up(made: Accoun
     await made.changes.make(body, NOW_US)
     async with made.database.reading() as reader:
         assert await solvency.paid_since(reader, NOW_US) == 100
+
+
+async def test_carry_over_that_a_young_block_has_paid_is_owed_no_more(made: Accounts) -> None:
+    first = await made.block(ALICE, reward_sats=1_000)
+    await made.settle(first, {ALICE: 900, BOB: 100}, paid={ALICE: 900})
+    await made.mature(first)
+    second = await made.block(ALICE, reward_sats=1_000)
+    await made.settle(second, {ALICE: 900, BOB: 100}, paid={ALICE: 800, BOB: 200})
+    found = await report(made)
+    assert found.breaches == ()
+    assert (found.owed_mature_sats, found.owed_immature_sats) == (0, 100)  # bob's are paid, alice lacks 100
+
+
+async def test_what_a_coinbase_has_advanced_is_no_breach(made: Accounts) -> None:
+    block = await made.block(ALICE, reward_sats=1_000)
+    await made.settle(block, {ALICE: 750, BOB: 250}, paid={ALICE: 1_000})
+    assert (await report(made)).breaches == ()
