@@ -176,8 +176,7 @@ async def test_after_a_restore_a_send_that_nobody_knows_is_named_and_waits_to_be
         with pytest.raises(Refused, match="matched"):
             await ask(money.data, "release", scope="all", reason="in a hurry")
         with pytest.raises(Refused, match="adopt it when it has 6"):
-            await ask(money.data, "adopt", what=by_hand, reason="bought a fan", is_nobodys=True)
-        await node.mine(6, MINER)
+            await ask(money.data, "adopt", what=by_hand, reason="bought a fan")
         adopted = await ask(money.data, "adopt", what=by_hand, reason="bought a fan", is_nobodys=True)
         assert adopted["is_released"]
         assert "hold" not in (await ask(money.data, "payouts_run"))["reason"]
