@@ -20,7 +20,7 @@ test: $(VENV)/.dev  ## install what the tests need, then lint, types and all tes
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/python -m pytest -q --durations=10
 
-crash: $(VENV)/.dev  ## the crash matrix with 200 random points instead of 20; three minutes
+crash: $(VENV)/.dev  ## the crash matrix with 200 random points instead of 20; five minutes or more
 	@.ci/packages litecoind postgresql
 	CRASH_POINTS=$(CRASH_POINTS) $(BIN)/python -m pytest -q tests/crash
 
