@@ -13,7 +13,7 @@ from payouts import maturity, payment
 from payouts.node_call import CallFailed, CallRefused, NodeCall
 from payouts.settlement import Fee, Terms
 from pool.accounting.agreements import Agreement, Since
-from pool.accounting.daily_digests import DigestRules
+from pool.accounting.daily_digests import DAY_US, DigestRules
 from pool.accounting.directories import PLANS
 from pool.accounting.keeping import KeepRules
 from pool.accounting.ledger import OPERATOR
@@ -31,7 +31,6 @@ from stratum.work.coin import Network
 
 T = TypeVar("T")
 MINUTE_US = 60 * 1_000_000
-DAY_US = 86_400 * 1_000_000
 WALLET_SECONDS = 120.0
 # Signing a thousand inputs, or unlocking a wallet on a small machine, takes far longer than a question.
 

@@ -143,12 +143,18 @@ class ControlSocket:
 
 
 async def ask(
-    directory: Path, name: str, *, still_waiting: Callable[[], object] = lambda: None, **arguments: Any
+    directory: Path,
+    name: str,
+    *,
+    still_waiting: Callable[[], object] = lambda: None,
+    patience_seconds: float = PATIENCE_SECONDS,
+    **arguments: Any,
 ) -> Any:
     """Let the running accountant of this data directory do something; its result.
 
-    `still_waiting` is called once where the answer takes its time; who gives up then and hangs up has not
-    asked, unless the accountant has begun. Raises Refused with its reason, NobodyThere where none runs.
+    `still_waiting` is called once where the answer takes longer than the patience; who gives up then and
+    hangs up has not asked, unless the accountant has begun. Raises Refused with its reason, NobodyThere where
+    none runs.
     """
     path = directory / SOCKET_NAME
     try:
@@ -163,7 +169,7 @@ async def ask(
         await writer.drain()
         answering = asyncio.ensure_future(reader.readline())
         try:
-            await asyncio.wait([answering], timeout=PATIENCE_SECONDS)
+            await asyncio.wait([answering], timeout=patience_seconds)
             if not answering.done():
                 still_waiting()
             async with asyncio.timeout(ANSWER_SECONDS):

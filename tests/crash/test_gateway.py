@@ -14,6 +14,7 @@ from pathlib import Path
 from pool.accounting import directories
 from pool.accounting.archive_reading import frames_after
 from pool.miner.client import Job
+from pool.node.rpc import RpcError
 from pool.spool.frames import SpoolGap
 from pool.spool.records import ShareMade, share_header
 from pool.spool.segments import newest_epoch
@@ -81,6 +82,18 @@ def shares_in(deliveries: list[Delivery]) -> dict[str, str]:
     return found
 
 
+async def shares_that_count(money: Money, accepted: Counter[str]) -> dict[str, str]:
+    """As `shares_in`, of all that there ever was; and the accounts have counted just these."""
+    counted = await money.rows(
+        "SELECT account.name, SUM(shares) FROM slot_account JOIN account ON account.id = account_id "
+        "GROUP BY account.name"
+    )
+    shares = shares_in(recorded(money.data))
+    assert set(accepted) <= set(shares), "every share that a miner was told of is recorded"
+    assert dict(counted) == Counter(shares.values()), "every recorded share is counted, once"
+    return shares
+
+
 async def test_no_accepted_share_is_lost_or_counted_twice_however_often_the_gateway_dies(
     tmp_path: Path,
 ) -> None:
@@ -100,15 +113,9 @@ async def test_no_accepted_share_is_lost_or_counted_twice_however_often_the_gate
 
         await comes(accountant, is_all_counted)
         assert await accountant.stop() == 0
-        counted = await money.rows(
-            "SELECT account.name, SUM(shares) FROM slot_account JOIN account ON account.id = account_id "
-            "GROUP BY account.name"
-        )
-    shares = shares_in(recorded(money.data))
-    assert set(accepted) <= set(shares), "every share that a miner was told of is recorded"
+        shares = await shares_that_count(money, accepted)
     assert len(accepted) > 10 * LIVES
     assert len(shares) <= len(accepted) + LIVES * len(money.payees), "a miner waits for one answer at a time"
-    assert dict(counted) == Counter(shares.values()), "every recorded share is counted, once"
 
 
 async def die_at(money: Money, step: str, accepted: Counter[str]) -> str | None:
@@ -165,13 +172,7 @@ async def test_killed_at_each_step_of_a_share_and_of_a_block_it_loses_nothing_th
 
         await comes(accountant, are_all_settled)
         assert await accountant.stop() == 0
-        counted = await money.rows(
-            "SELECT account.name, SUM(shares) FROM slot_account JOIN account ON account.id = account_id "
-            "GROUP BY account.name"
-        )
-    shares = shares_in(recorded(money.data))
-    assert set(accepted) <= set(shares), "every share that a miner was told of is recorded"
-    assert dict(counted) == Counter(shares.values()), "every recorded share is counted, once"
+        await shares_that_count(money, accepted)
     assert {found[step] for step in SAVED} <= on_chain
 
 
@@ -185,7 +186,7 @@ async def gets_into_the_chain(money: Money, block_hash: str) -> None:
 async def is_in_the_chain(money: Money, block_hash: str) -> bool:
     try:
         header = await money.node.rpc("getblockheader", block_hash)
-    except Exception:  # the node knows no such block
+    except RpcError:  # it knows no such block
         return False
     return int(header["confirmations"]) > 0
 

@@ -56,8 +56,8 @@ def die_at(step: str) -> None:
         reach("after submit")
         return verdicts
 
-    Spool.write = stepped_write  # type: ignore[method-assign]
-    Nodes.submit_block = stepped_submit  # type: ignore[method-assign]
+    for owner, method, stepped in ((Spool, "write", stepped_write), (Nodes, "submit_block", stepped_submit)):
+        setattr(owner, method, stepped)
 
 
 KINDS = ((ShareMade, "share"), (CandidateMade, "block"))

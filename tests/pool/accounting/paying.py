@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from payouts.payment import PaymentState, Rules
-from pool.accounting import ledger, payment_changes, policy_changes, solvency
+from pool.accounting import journal_entries, ledger, payment_changes, policy_changes, solvency
 from pool.accounting.changes import Changes
 from pool.accounting.matching import Matching
 from pool.accounting.names import Names
@@ -104,3 +104,13 @@ class PayingPool:
 async def paying_in(directory: Path, rules: PayerRules = RULES) -> AsyncIterator[PayingPool]:
     async with accounts_in(directory) as made:
         yield PayingPool(made, ScriptedWallet(), rules)
+
+
+async def hold(pool: PayingPool, scope: str, kind: str = "operator") -> None:
+    body = journal_entries.HoldPlaced(scope=scope, hold_kind=kind, reason="stop")
+    await pool.made.changes.make(body, pool.made.now_us)
+
+
+async def release(pool: PayingPool, scope: str) -> None:
+    body = journal_entries.HoldReleased(scope=scope, hold_kind="operator", reason="go on")
+    await pool.made.changes.make(body, pool.made.now_us)

@@ -233,7 +233,7 @@ async def test_who_has_hung_up_before_it_was_begun_has_not_asked(tmp_path: Path,
 
 
 async def test_an_answer_that_takes_its_time_is_waited_for_and_that_is_said(
-    tmp_path: Path, control: ControlSocket, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, control: ControlSocket, desk: Desk
 ) -> None:
-    monkeypatch.setattr("pool.accounting.control.PATIENCE_SECONDS", 0.01)
-    assert await ask(tmp_path, "slow", still_waiting=desk.may_finish.set) == "done"
+    answer = await ask(tmp_path, "slow", still_waiting=desk.may_finish.set, patience_seconds=0)
+    assert answer == "done"

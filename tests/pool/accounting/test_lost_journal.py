@@ -51,7 +51,8 @@ async def begin(directory: Path, reason: str = "its disk is gone") -> int:
 
 async def holds(made: Accounts) -> list[tuple[str, str, str]]:
     async with made.database.reading() as reader:
-        return [tuple(one[:3]) for one in await policy_changes.holds(reader)]  # type: ignore[misc]
+        found = await policy_changes.holds(reader)
+    return [(scope, kind, reason) for scope, kind, reason, _ in found]
 
 
 def sent(txid: str, *addresses: str, sats: int = 200_000) -> WalletSend:

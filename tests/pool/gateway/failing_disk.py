@@ -21,6 +21,7 @@ class FailingDisk(RealDisk):
         self.fails_truncate = False
         self.sync_failures = 0  # so many further syncs fail
         self.reserved: dict[Path, int] = {}
+        self.reserve_error: OSError | None = None  # of preallocate, which leaves behind what it had by then
         self.free = 1 << 40
         self.synced_directories = 0
         self.synced_files = 0
@@ -69,6 +70,9 @@ class FailingDisk(RealDisk):
         super().remove(path)
 
     def preallocate(self, path: Path, size_bytes: int) -> None:
+        if self.reserve_error is not None:
+            path.write_bytes(b"half")
+            raise self.reserve_error
         if self.free < size_bytes:
             raise ENOSPC
         self.reserved[path] = size_bytes

@@ -490,32 +490,19 @@ def test_a_start_without_room_for_the_reserve_alarms(tmp_path: Path) -> None:
     assert space.is_for_blocks, "what little there is"
 
 
-def test_a_reserve_that_found_too_little_room_gives_it_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reserve_that_found_too_little_room_gives_it_back(tmp_path: Path) -> None:
     """As posix_fallocate leaves it on ext4: what there was is allocated, and the call has failed."""
     writer = Writer(tmp_path)
-
-    def half_done(path: Path, size_bytes: int) -> None:
-        path.write_bytes(bytes(1_000))
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(writer.disk, "preallocate", half_done)
+    writer.disk.reserve_error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     space = Space(writer.directory, writer.disk, writer.alarms)
     space.open()
     assert "spool-reserve" in writer.alarms.active
     assert not (writer.directory / "reserve").exists()
 
 
-def test_a_file_system_that_keeps_no_space_back_alarms_and_takes_shares(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_system_that_keeps_no_space_back_alarms_and_takes_shares(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
-
-    def refuse(path: Path, size_bytes: int) -> None:
-        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-
-    monkeypatch.setattr(writer.disk, "preallocate", refuse)
+    writer.disk.reserve_error = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
     space = Space(writer.directory, writer.disk, writer.alarms)
     space.open()
     assert "spool-reserve" in writer.alarms.active
