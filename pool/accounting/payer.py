@@ -95,7 +95,7 @@ class Payer:
                 if SHORT_WALLET in kinds:
                     await self._release(SHORT_WALLET, "coinbases pay now", now_us)
             # What is planned was looked at then, and may be from before a restore, or owed to nobody by now.
-            may_sign = not unsigned or await self._obstacle(now_us) is None
+            may_sign = self._is_paying and (not unsigned or await self._obstacle(now_us) is None)
             await self._watch.look(now_us, may_sign=may_sign)
 
     async def _give_up(self, unsigned: Sequence[int], reason: str, now_us: int) -> None:

@@ -858,8 +858,7 @@ async def test_where_blocks_pay_nothing_new_is_signed_and_no_wallet_is_short(tmp
         await hold_everything(pool.made.changes, "wallet", "it was short", pool.made.now_us)
         pool.wallet.is_locked = False
         payer = Payer(pool.made.database, pool.made.changes, pool.wallet, pool.rules, is_paying=False)
-        for _ in range(2):
-            await payer.watch(pool.made.now_us)
+        await payer.watch(pool.made.now_us)
         assert (await pool.payment(1)).state == "abandoned"
         assert await pool.holds() == []
         assert await pool.owed(ALICE) == 500_000  # to be carried over
