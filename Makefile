@@ -40,8 +40,9 @@ format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: $(VENV)/.dev  ## write config/examples/reference.yaml anew from the schema
+reference: $(VENV)/.dev  ## write config/examples/reference.yaml and docs/metrics.md anew from the code
 	$(BIN)/engineroom config example > config/examples/reference.yaml
+	$(BIN)/python -c 'from pool.instruments.reference import metrics_markdown; print(metrics_markdown(), end="")' > docs/metrics.md
 
 lock: $(VENV)/.dev  ## take the newest releases of all dependencies into constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev]'

@@ -35,6 +35,7 @@ def cross_field_problems(settings: Settings) -> list[Problem]:
             _slots(settings),
             _nodes(settings),
             _listeners(settings),
+            _metrics(settings),
             payout_problems(settings),
         )
     )
@@ -133,15 +134,19 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
     listeners = settings.stratum.listeners
     for position, listener in enumerate(listeners):
         key = f"stratum.listeners.{position}"
-        yield from as_far_as_known(_ip_address(listener, key), _difficulty(listener, key))
+        yield from as_far_as_known(_ip_address(listener.address, key), _difficulty(listener, key))
     yield from twice(map(_place, listeners), "stratum.listeners", "port")
 
 
-def _ip_address(listener: ListenerSettings, key: str) -> Iterator[Problem]:
+def _metrics(settings: Settings) -> Iterator[Problem]:
+    yield from _ip_address(settings.metrics.address, "metrics")
+
+
+def _ip_address(address: str, key: str) -> Iterator[Problem]:
     try:
-        ipaddress.ip_address(listener.address)
+        ipaddress.ip_address(address)
     except ValueError:
-        message = f"is {listener.address!r}; it must be an IPv4 or IPv6 address, for example 0.0.0.0 or ::"
+        message = f"is {address!r}; it must be an IPv4 or IPv6 address, for example 0.0.0.0 or ::"
         yield Problem(f"{key}.address", None, message)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from config.metrics_schema import MetricsSettings
 from config.payout_schema import PayoutSettings
 from config.secret import Secret
 
@@ -265,5 +266,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drain_seconds: Annotated[
         float, Meta(ge=0, le=3600, description="Over how long connections are closed when the pool stops.")
     ] = 10
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     database_password: Secret | None = None

@@ -20,6 +20,7 @@ from config.schema import Settings
 from pool.gateway.block_files import BLOCKS, FoundBlock
 from pool.gateway.gateway import Gateway
 from pool.gateway.outcome import Outcome
+from pool.gateway.panel import Panel
 from pool.gateway.plan_file import PLAN_FILE
 from pool.gateway.plans import PlanHolder
 from pool.gateway.recording import Recording
@@ -114,6 +115,7 @@ class Application:
         on_win = None if self.plans is None else self.plans.won
         self.gateway.attach(self.submitter, self.server.announce, on_win)
         self.pacemaker = self.recording.pacemaker(self.gateway.commit)
+        self.panel = Panel(self.gateway, self.server, self.nodes, self.work, self.recording, self.tally)
 
     def _plan_holder(self) -> PlanHolder | None:
         """Where coinbases pay the miners themselves: whom. Solo needs no plan but its own."""
@@ -207,6 +209,7 @@ class Application:
                     group.create_task(self.submitter.run(), name="submitter"),
                     group.create_task(self.pacemaker.run(), name="pacemaker"),
                     group.create_task(self.rehearsal.run(), name="rehearsal"),
+                    group.create_task(self.panel.run(), name="panel"),
                     *([group.create_task(self.plans.run(), name="plans")] if self.plans is not None else []),
                     *(
                         [group.create_task(self._accountant.run(), name="accountant")]
@@ -273,6 +276,7 @@ class Application:
 
     def block_settled(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
         self.blocks += outcome is Outcome.ACCEPTED
+        self.panel.outcomes[outcome] += 1
         if self.on_block is not None:
             self.on_block(found, outcome, verdicts)
 

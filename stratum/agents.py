@@ -55,6 +55,8 @@ _PREFIXES: tuple[tuple[str, AgentClass], ...] = (
     ("stratumload", AgentClass("load", 16000, is_asic=False, takes_fractions=True)),
 )
 
+FAMILIES = tuple(dict.fromkeys([UNKNOWN.name, *(agent_class.name for _, agent_class in _PREFIXES)]))
+
 
 def classify(agent: str) -> AgentClass:
     """The class of a (sanitised) user agent; UNKNOWN where no prefix fits."""

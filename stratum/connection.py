@@ -6,8 +6,10 @@ handed the tick's records to their keeper: a share is on record before the miner
 
 import asyncio
 from collections.abc import Hashable
+from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
+from stratum.closing import CloseCause
 from stratum.phases import Phase, Want
 from stratum.session import Session
 from stratum.work.job import Job
@@ -25,6 +27,7 @@ class Connection(asyncio.Protocol):
     """One miner's socket."""
 
     __slots__ = (
+        "_hash_started_at",
         "_paused_at",
         "_skipped",
         "_transport",
@@ -32,6 +35,7 @@ class Connection(asyncio.Protocol):
         "is_dirty",
         "limited_as",
         "listener",
+        "received_at",
         "server",
         "session",
         "variant",
@@ -45,6 +49,8 @@ class Connection(asyncio.Protocol):
         self.host = ""
         self.limited_as = ""
         self.is_dirty = False
+        self.received_at = 0.0  # when the oldest bytes came whose answers are not written yet
+        self._hash_started_at = 0.0
         self.variant: Hashable = None
         self._transport: asyncio.Transport | None = None
         self._paused_at: float | None = None
@@ -67,10 +73,17 @@ class Connection(asyncio.Protocol):
             return
         server = self.server
         session = self.session
+        started_at = perf_counter()
+        was_mining, before = session.phase is Phase.MINING, len(session.events)
         session.receive_data(data, server.now())
+        if was_mining:
+            judged = len(session.events) - before
+            if judged:
+                server.measures.check.observe((perf_counter() - started_at) / judged)
         if session.pending_hash is not None:
             self._start_hash()
         if not self.is_dirty:
+            self.received_at = started_at
             server.mark_dirty(self)
 
     def eof_received(self) -> bool:
@@ -95,7 +108,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self) -> None:
         """The socket is gone and everything that came through it is judged."""
-        self.session.close("disconnected")
+        self.session.close(CloseCause.DISCONNECTED)
         self.server.forget(self)
 
     # ------------------------------------------------------------------ called by the server
@@ -106,7 +119,16 @@ class Connection(asyncio.Protocol):
             was_forced = self._skipped is not None and self._skipped[1]
             self._skipped = (job, forced or was_forced)
             return
-        self.session.announce(job, now, forced=forced)
+        session = self.session
+        before = session.told_difficulty
+        session.announce(job, now, forced=forced)
+        told = session.told_difficulty
+        if before is not None and told is not None and told != before:
+            measures = self.server.measures
+            if told > before:
+                measures.raised += 1
+            else:
+                measures.lowered += 1
 
     def flush(self) -> None:
         """Write what the session has to say, and close after it where the session has ended.
@@ -120,7 +142,7 @@ class Connection(asyncio.Protocol):
         if data:
             transport.write(data)
             if transport.get_write_buffer_size() > WRITE_DROP_BYTES:
-                self.session.close("does_not_read")
+                self.session.close(CloseCause.DOES_NOT_READ)
                 transport.abort()
                 return
         if self.session.phase is Phase.CLOSED:
@@ -130,7 +152,7 @@ class Connection(asyncio.Protocol):
         """Deadlines of the session and of the transport."""
         self.session.tick(now)
         if self._paused_at is not None and now - self._paused_at > STALLED_SECONDS:
-            self.session.close("does_not_read")
+            self.session.close(CloseCause.DOES_NOT_READ)
             self.abort()
             return
         self.flush()
@@ -140,7 +162,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def finish(self, cause: str) -> None:
+    def finish(self, cause: CloseCause) -> None:
         """End the session, write what is left and close."""
         self.session.close(cause)
         self.flush()
@@ -157,6 +179,7 @@ class Connection(asyncio.Protocol):
         submission = self.session.pending_hash
         if submission is None:
             return
+        self._hash_started_at = perf_counter()
         if self._transport is not None:
             self._transport.pause_reading()
         future = self.server.hash_slowly(submission.job.proof_of_work, submission.header)
@@ -165,6 +188,7 @@ class Connection(asyncio.Protocol):
     def _hash_done(self, future: "asyncio.Future[bytes]") -> None:
         if future.cancelled():
             return
+        self.server.measures.check.observe(perf_counter() - self._hash_started_at)
         self.session.hash_done(future.result(), self.server.now())
         if not self.is_dirty:
             self.server.mark_dirty(self)

@@ -10,6 +10,8 @@ characters at most, since cgminer cuts there.
 
 from enum import Enum
 
+from stratum.closing import CloseCause
+
 LONGEST_TEXT = 27
 
 
@@ -45,8 +47,8 @@ class RejectReason(Enum):
 
 
 class ProtocolViolation(Exception):
-    """The peer is broken or hostile beyond an answer; `cause` is a short label for logs and metrics."""
+    """The peer is broken or hostile beyond an answer; `cause` is its label in logs and metrics."""
 
-    def __init__(self, cause: str) -> None:
+    def __init__(self, cause: CloseCause) -> None:
         super().__init__(cause)
         self.cause = cause

@@ -30,8 +30,9 @@ class Share(msgspec.Struct, frozen=True, gc=False):
     """A credited submission. `offer.difficulty.work` is what it is worth; the rest makes its hash
     computable again.
 
-    `is_late` marks a share for the previous tip that came within the grace after the new job; `at` is the
-    clock of the session's `now`; `reply` is where in the session's `out` its answer waits to be sent.
+    `is_late` marks a share for the previous tip that came within the grace after the new job, `is_best` one
+    than which no hash of the worker on this connection was lower; `at` is the clock of the session's `now`;
+    `reply` is where in the session's `out` its answer waits to be sent.
     """
 
     worker: Worker
@@ -43,6 +44,7 @@ class Share(msgspec.Struct, frozen=True, gc=False):
     is_late: bool
     at: float
     reply: int
+    is_best: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):

@@ -3,6 +3,7 @@
 However the bytes are cut into reads, the same lines come out and the same line is the one that is too long.
 """
 
+from stratum.closing import CloseCause
 from stratum.errors import ProtocolViolation
 
 # Every miner read so far builds its requests in buffers of 1 KiB, subscribe and authorize in up to 8 KiB
@@ -39,10 +40,10 @@ class LineBuffer:
         end = self._data.find(b"\n", start)
         if end < 0:
             if len(self._data) - start > self.limit_bytes:
-                raise ProtocolViolation("line_too_long")
+                raise ProtocolViolation(CloseCause.LINE_TOO_LONG)
             return None
         if end - start > self.limit_bytes:
-            raise ProtocolViolation("line_too_long")
+            raise ProtocolViolation(CloseCause.LINE_TOO_LONG)
         self._position = end + 1
         return self._data[start:end]
 

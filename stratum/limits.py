@@ -7,22 +7,25 @@ the oddest honest firmware does: NerdMiner repeats itself every 30 s, stratum-wo
 import math
 from enum import Enum
 
+from stratum.closing import CloseCause
+
 
 class Limit(Enum):
     """What is counted: how many are one too many, within how many seconds, and the label of the closing."""
 
-    PENALTIES = (10, 60.0, "too_many_errors")
-    EMPTY_LINES = (200, 60.0, "empty_lines")
-    SUBSCRIBES = (6, 10.0, "too_many_subscribes")
-    UNSOLICITED_REPLIES = (50, 60.0, "unsolicited_replies")
-    DENIED_NAMES = (10, 60.0, "too_many_denied_names")
-    EARLY_SUBMITS = (3, math.inf, "submit_before_handshake")
-    STRANGERS_SHARES = (1200, 60.0, "shares_of_strangers")  # behind a proxy one worker may be misspelt
-    INVALID_JSON = (2, math.inf, "invalid_json")
-    FOREIGN_METHODS = (3, math.inf, "foreign_protocol")
-    REQUESTS = (1200, 60.0, "too_many_requests")
+    PENALTIES = (10, 60.0, CloseCause.TOO_MANY_ERRORS)
+    EMPTY_LINES = (200, 60.0, CloseCause.EMPTY_LINES)
+    SUBSCRIBES = (6, 10.0, CloseCause.TOO_MANY_SUBSCRIBES)
+    UNSOLICITED_REPLIES = (50, 60.0, CloseCause.UNSOLICITED_REPLIES)
+    DENIED_NAMES = (10, 60.0, CloseCause.TOO_MANY_DENIED_NAMES)
+    EARLY_SUBMITS = (3, math.inf, CloseCause.SUBMIT_BEFORE_HANDSHAKE)
+    # behind a proxy one worker may be misspelt
+    STRANGERS_SHARES = (1200, 60.0, CloseCause.SHARES_OF_STRANGERS)
+    INVALID_JSON = (2, math.inf, CloseCause.INVALID_JSON)
+    FOREIGN_METHODS = (3, math.inf, CloseCause.FOREIGN_PROTOCOL)
+    REQUESTS = (1200, 60.0, CloseCause.TOO_MANY_REQUESTS)
 
-    def __init__(self, count: int, period_seconds: float, label: str) -> None:
+    def __init__(self, count: int, period_seconds: float, label: CloseCause) -> None:
         self.count = count
         self.period_seconds = period_seconds
         self.label = label

@@ -15,6 +15,7 @@ import msgspec
 
 from stratum import handover, replies, submissions
 from stratum.agents import classify, sanitise
+from stratum.closing import CloseCause
 from stratum.errors import ProtocolViolation, RejectReason
 from stratum.events import AddressBook, AuthorizeDenied, Identity, Joined, Worker
 from stratum.limits import Limit
@@ -72,20 +73,20 @@ def _undecodable(session: "Session", line: bytes, failure: Exception, now: float
         session.spend(Limit.EMPTY_LINES, now)
         return
     if line.startswith(TLS_HANDSHAKE) and not session.is_mining:
-        raise ProtocolViolation("tls")
+        raise ProtocolViolation(CloseCause.TLS)
     if isinstance(failure, RecursionError | UnicodeDecodeError) or text.startswith((b"[", b"\xef\xbb\xbf")):
-        raise ProtocolViolation("not_stratum")
+        raise ProtocolViolation(CloseCause.NOT_STRATUM)
     is_json = "malformed" not in str(failure) and "truncated" not in str(failure)
     if is_json:  # 1, "x", null, true, or an object with a member that nobody can mean
         session.refuse(NULL_ID, RejectReason.MALFORMED, now, penalty=True)
         return
     if text.startswith(_HTTP):
         session.send(replies.BAD_REQUEST_HTTP)
-        raise ProtocolViolation("http")
+        raise ProtocolViolation(CloseCause.HTTP)
     is_stranger = session.phase is Phase.CONNECTED
     has_second_object = text.startswith(b"{") and "trailing" in str(failure)
     if is_stranger and not has_second_object:
-        raise ProtocolViolation("not_stratum")
+        raise ProtocolViolation(CloseCause.NOT_STRATUM)
     session.refuse(NULL_ID, RejectReason.INVALID_JSON, now)
     session.spend(Limit.INVALID_JSON, now)
 
@@ -115,7 +116,7 @@ def _dispatch(session: "Session", request_id: bytes, method: str, envelope: Enve
     except msgspec.ValidationError:  # 1e999: JSON, but no number that anybody can mean
         values = []
     except DecodeFailure as failure:
-        raise ProtocolViolation("not_stratum") from failure
+        raise ProtocolViolation(CloseCause.NOT_STRATUM) from failure
     handler(session, request_id, values, now)
 
 
@@ -155,7 +156,7 @@ def _subscribe(session: "Session", request_id: bytes, values: list[Any], now: fl
         identity = _resumed(session, values, now) or session.owner.new_identity()
         if identity is None:
             session.send(replies.rejected(request_id, RejectReason.TRY_LATER))
-            raise ProtocolViolation("no_extranonce_left")
+            raise ProtocolViolation(CloseCause.NO_EXTRANONCE_LEFT)
         session.identity = identity
     identity = session.identity
     size = session.rules.proof_of_work.extranonce2_size

@@ -11,14 +11,19 @@ lines are written. A newer announcement takes over where an older one has not fi
 import asyncio
 import ipaddress
 import socket
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Executor
+from time import monotonic, perf_counter
 from typing import Protocol
 
 import msgspec
 
+from stratum.agents import AgentClass
+from stratum.closing import CloseCause, TurnedAway
 from stratum.connection import Connection
 from stratum.events import Event, SessionOwner
+from stratum.measures import ServerMeasures
 from stratum.phases import Want
 from stratum.session import Session, SessionRules
 from stratum.work.coin import ProofOfWork
@@ -58,6 +63,15 @@ class ServerLimits(msgspec.Struct, frozen=True):
     connections_per_address: int = 0
 
 
+class FanOut(msgspec.Struct, frozen=True):
+    """One announcement, from its first line to its last, in monotonic seconds; `miners` were sent it."""
+
+    started_at: float
+    first_at: float
+    ended_at: float
+    miners: int
+
+
 class ServerOwner(SessionOwner, Protocol):
     """What the server needs of the gateway around it."""
 
@@ -88,6 +102,10 @@ class ServerOwner(SessionOwner, Protocol):
         """
         ...
 
+    def fanned_out(self, fan_out: FanOut) -> None:
+        """An announcement has reached every miner that was there for it."""
+        ...
+
     def session_closed(self, session: Session, now: float) -> None:
         """A connection has ended; the session may be parked for a resume."""
         ...
@@ -102,6 +120,7 @@ class StratumServer:
         self._hashers = hashers
         self._loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self._loop.time
+        self.measures = ServerMeasures()
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Connection, None] = {}
         self._per_host: dict[str, int] = {}
@@ -110,6 +129,10 @@ class StratumServer:
         self._waiting: dict[Hashable, dict[Connection, None]] = {}
         self._forced_at: dict[Hashable, float] = {}
         self._fanout: list[Connection] = []
+        self._fanout_started_at = 0.0
+        self._fanout_first_at = 0.0
+        self._fanout_miners = 0
+        self._counting = Counter[tuple[int, AgentClass]]()
         self._hashes: set[asyncio.Future[bytes]] = set()
         self._tick_slice = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -145,7 +168,7 @@ class StratumServer:
             due = started_at + seconds * index / len(connections)
             if due > self.now():
                 await asyncio.sleep(due - self.now())
-            connection.finish("drain")
+            connection.finish(CloseCause.DRAIN)
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.sleep(0)
@@ -160,20 +183,28 @@ class StratumServer:
         """Give a new connection its session, or refuse it by the limits."""
         now = self.now()
         host = connection.limited_as = limited_as(connection.host)
-        limits = self._limits
-        if self._is_draining or (limits.connections and len(self._connections) >= limits.connections):
+        refusal = self._refusal(host, now)
+        if refusal is not None:
+            self.measures.turned_away[refusal] += 1
             return False
-        if not self._owner.admits():
-            return False
-        here = self._per_host.get(host, 0)
-        if limits.connections_per_address and here >= limits.connections_per_address:
-            return False
-        if not self._has_connect_token(host, now):
-            return False
-        self._per_host[host] = here + 1
+        self.measures.accepted += 1
+        self._per_host[host] = self._per_host.get(host, 0) + 1
         connection.session = Session(connection.listener.rules, self._owner, connection.host, now)
         self._connections[connection] = None
         return True
+
+    def _refusal(self, host: str, now: float) -> TurnedAway | None:
+        """Why nobody can be let in from here now, if so."""
+        limits = self._limits
+        if self._is_draining:
+            return TurnedAway.DRAINING
+        if limits.connections and len(self._connections) >= limits.connections:
+            return TurnedAway.CONNECTIONS
+        if not self._owner.admits():
+            return TurnedAway.DISK
+        if limits.connections_per_address and self._per_host.get(host, 0) >= limits.connections_per_address:
+            return TurnedAway.ADDRESS
+        return None if self._has_connect_token(host, now) else TurnedAway.RATE
 
     def _has_connect_token(self, host: str, now: float) -> bool:
         burst = float(max(self._limits.connections_per_address or self._limits.connections, SMALLEST_BURST))
@@ -200,7 +231,12 @@ class StratumServer:
         events = connection.session.events_received()
         if events:
             self._owner.record(connection.session, events)
-        self._owner.session_closed(connection.session, self.now())
+        session = connection.session
+        if session.closed_for is not None:
+            self.measures.closed[session.closed_for] += 1
+            if not session.is_ready:
+                self.measures.unready[session.closed_for] += 1
+        self._owner.session_closed(session, self.now())
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -244,6 +280,15 @@ class StratumServer:
         owner.commit()
         for connection in dirty:
             connection.flush()
+        self._measure_replies(dirty)
+
+    def _measure_replies(self, answered: list[Connection]) -> None:
+        """From bytes to answer. A slow hash that is under way has none yet: it is measured with its own."""
+        written_at = perf_counter()
+        observe = self.measures.reply.observe
+        for connection in answered:
+            if connection.session.pending_hash is None:
+                observe(written_at - connection.received_at)
 
     def _serve(self, connection: Connection) -> None:
         """Give a session the work that it waits for,
@@ -286,6 +331,7 @@ class StratumServer:
     def announce(self) -> None:
         """There is new work: send every mining session the current job of its variant."""
         is_running = bool(self._fanout)
+        self._fanout_started_at, self._fanout_miners = monotonic(), 0
         self._fanout = [c for c in self._connections if c.session.is_mining]
         self._fanout.reverse()
         if self._fanout and not is_running:
@@ -312,16 +358,27 @@ class StratumServer:
         self._owner.commit()
         for connection in announced:
             connection.flush()
+        if announced and not self._fanout_miners:
+            self._fanout_first_at = monotonic()
+        self._fanout_miners += len(announced)
         if queue:
             self._loop.call_soon(self._fan_out)
+        elif self._fanout_miners:
+            self._owner.fanned_out(
+                FanOut(self._fanout_started_at, self._fanout_first_at, monotonic(), self._fanout_miners)
+            )
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
         now = self.now()
+        counting = self._counting
         for connection in list(self._connections)[self._tick_slice :: TICK_SLICES]:
             connection.tick(now)
+            counting[connection.listener.port, connection.session.pace.agent] += 1
         self._tick_slice = (self._tick_slice + 1) % TICK_SLICES
         if self._tick_slice == 0:
+            self.measures.connections = counting
+            self._counting = Counter()
             self._forget_tokens(now)
 
     def _forget_tokens(self, now: float) -> None:

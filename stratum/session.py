@@ -16,6 +16,7 @@ import msgspec
 
 from stratum import handover, replies, requests, submissions
 from stratum.agents import sanitise
+from stratum.closing import CloseCause
 from stratum.errors import ProtocolViolation, RejectReason
 from stratum.events import (
     AddressBook,
@@ -73,6 +74,7 @@ class Session:
         "agent",
         "announced_at",
         "bad_shares",
+        "best",
         "book",
         "closed_for",
         "events",
@@ -104,7 +106,7 @@ class Session:
         self.rules = rules
         self.peer = peer
         self.phase = Phase.CONNECTED
-        self.closed_for: str | None = None
+        self.closed_for: CloseCause | None = None
         self.pending_hash: submissions.Submission | None = None
         self.want = Want.NOTHING
         self.agent = ""
@@ -128,6 +130,7 @@ class Session:
         self.tip = 0
         self.tip_sent_at = 0.0
         self.bad_shares = 0
+        self.best: dict[str, bytes] = {}  # by worker, its lowest hash's most significant bytes
         self.judged_from = 0
         self._next_own_id = _FIRST_OWN_ID
         self._connected_at = now
@@ -179,7 +182,7 @@ class Session:
                 if self.pending_hash is not None:
                     self._pending_line = line
             if not self._handshake_done and lines.pending.startswith(requests.TLS_HANDSHAKE):
-                raise ProtocolViolation("tls")
+                raise ProtocolViolation(CloseCause.TLS)
         except ProtocolViolation as violation:
             self.close(violation.cause)
         if lines.is_empty:
@@ -224,6 +227,11 @@ class Session:
     def is_mining(self) -> bool:
         """Whether it can be sent work."""
         return self.phase is Phase.MINING
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its handshake has come to its end, now or before it was closed."""
+        return self._handshake_done
 
     def announce(self, job: Job, now: float, *, forced: bool = False) -> None:
         """Send a job: one difficulty at most, then the line; only to a session that `is_mining`.
@@ -411,13 +419,13 @@ class Session:
         rules = self.rules
         age = now - self._connected_at
         if self._close_at is not None and now >= self._close_at and not self.workers:
-            self.close("authorize_denied")
+            self.close(CloseCause.AUTHORIZE_DENIED)
         elif self._partial_since is not None and self.pending_hash is None and self._waits_too_long(now):
-            self.close("line_timeout")
+            self.close(CloseCause.LINE_TIMEOUT)
         elif self.phase is Phase.CONNECTED and age >= rules.first_line_seconds and not self.has_spoken:
-            self.close("first_line_timeout")
+            self.close(CloseCause.FIRST_LINE_TIMEOUT)
         elif not self._handshake_done and age >= rules.handshake_seconds:
-            self.close("handshake_timeout")
+            self.close(CloseCause.HANDSHAKE_TIMEOUT)
         elif self.is_mining and now - self.announced_at >= KEEPALIVE_SECONDS:
             # No new work is to be had, and none that is old is handed out; cgminer hangs up after 90 s.
             self.announced_at = now
@@ -431,7 +439,7 @@ class Session:
         """Close in a second: the peer is to read why."""
         self._close_at = now + DENIED_CLOSE_SECONDS
 
-    def close(self, cause: str) -> None:
+    def close(self, cause: CloseCause) -> None:
         """End it; what is queued may still be written. The first cause stands."""
         if self.phase is not Phase.CLOSED:
             self.phase = TRANSITIONS[self.phase, Step.CLOSE]

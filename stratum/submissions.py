@@ -10,6 +10,7 @@ import msgspec
 
 from stratum import replies
 from stratum.agents import sanitise
+from stratum.closing import CloseCause
 from stratum.errors import ProtocolViolation, RejectReason
 from stratum.events import Event, Refused, Share, Worker
 from stratum.jobs import Offer
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from stratum.session import Session
 
 LONGEST_JOB_ID = 64
+# A hash's most significant eight bytes tell which of two is lower as far as anybody is shown.
+LEAST_COMPARED = 23
+HIGHEST = b"\xff" * 9
 # Judged over the last hundred: a machine with a bad chip stays far below, one that fakes hashes far above.
 SHARES_JUDGED = 100
 
@@ -145,6 +149,10 @@ def settle(session: "Session", submission: Submission, pow_hash: bytes, now: flo
         _refuse(session, submission.request_id, refusal, submission.params, offer, now)
         return
     session.accepted += 1
+    significant = pow_hash[:LEAST_COMPARED:-1]
+    is_best = significant < session.best.get(worker.name, HIGHEST)
+    if is_best:
+        session.best[worker.name] = significant
     reply = len(session.out)
     session.out.append(replies.accepted(submission.request_id))
     session.events.append(
@@ -158,6 +166,7 @@ def settle(session: "Session", submission: Submission, pow_hash: bytes, now: flo
             submission.is_late,
             submission.at,
             reply,
+            is_best,
         )
     )
     if session.pace.share(offer.difficulty.value, submission.at):
@@ -240,7 +249,7 @@ def _judge_quality(session: "Session") -> None:
     if judged < SHARES_JUDGED:
         return
     if session.bad_shares * 2 > judged:
-        raise ProtocolViolation("bad_shares")
+        raise ProtocolViolation(CloseCause.BAD_SHARES)
     session.bad_shares = 0
     session.judged_from = session.accepted
 

@@ -43,6 +43,7 @@ from pool.accounting.rollup import rolled_slot
 from pool.accounting.statements import Statements
 from pool.audit.keys import open_signing_key
 from pool.gateway.plan_file import PLAN_FILE
+from pool.instruments.account_figures import AccountFigures, money_readings, wallet_readings
 from pool.node.rpc import NodeRpc
 from pool.storage.database import Database, DatabaseError, DatabaseUnavailable, LeaseLost, Reader, set_once
 from pool.storage.opening import open_database
@@ -82,6 +83,7 @@ class Accountant:
         self._journal = journal
         self._directory = Path(settings.data_directory)
         self._network = network(settings.coin, settings.network)
+        self.figures = AccountFigures()
         self._names = Names()
         # Before what was agreed earlier is read from the database, what the settings say: see `_begin`.
         past = assembly.Past((Since(0, agreement_of(settings)),))
@@ -167,6 +169,7 @@ class Accountant:
             slot_seconds=self._settings.accounting.slot_seconds,
             prices=self._pricing,
             horizon=horizon,
+            figures=self.figures,
         )
 
     async def _settled_round(self, reader: Reader) -> int:
@@ -260,6 +263,7 @@ class Accountant:
             ("counting shares", pace.apply_seconds, self.apply),
             ("watching blocks", pace.chain_seconds, self.follow_chain),
             ("keeping", pace.keep_seconds, self.keep),
+            ("measuring", pace.measure_seconds, self.measure),
         ]
         if self._pays_by_coinbase:
             duties.append(("planning coinbases", pace.plan_seconds, self.plan))
@@ -312,7 +316,10 @@ class Accountant:
                 raise
             except (DatabaseError, WalletError, JournalUnwritable, OSError) as error:
                 self._tell_trouble(name, error)
+                self.figures.failures[name] += 1
                 if isinstance(error, DatabaseError):
+                    self.figures.database_errors += 1
+                    self.figures.is_database_up = False
                     self.intake.forget()
                 pause = max(seconds, self._pace.trouble_seconds)
             else:
@@ -413,6 +420,16 @@ class Accountant:
         async with self._database.reading() as reader:
             row = await reader.row("SELECT COALESCE(MAX(created_us), 0) FROM payment")
         return max(self._paid_us, 0 if row is None else int(row[0]))
+
+    async def measure(self) -> None:
+        """The sums that the instruments show."""
+        async with self._database.reading() as reader:
+            readings = await money_readings(reader)
+        self.figures.is_database_up = True
+        if self.wallet is not None:
+            with contextlib.suppress(WalletError):
+                readings += wallet_readings(await self.wallet.balances())
+        self.figures.asked(readings)
 
     async def keep(self) -> None:
         """What is done now and then: payees that change, and all that keeps years small."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from pool.accounting import blocks
@@ -51,6 +52,13 @@ class CaughtUp(NamedTuple):
     until_us: int
 
 
+class Figures(Protocol):
+    """Who is told what was applied."""
+
+    def applied(self, source: str, at: float, frames: int, shares: int, seconds: float) -> None:
+        """A transaction has counted these frames up to `at` (Unix seconds), and took so many seconds."""
+
+
 class Prices(Protocol):
     """What work is bought at. What is decided on the way is decided before a batch is summed or written, in
     transactions of its own."""
@@ -84,6 +92,7 @@ class Intake:
         slot_seconds: int,
         prices: Prices,
         horizon: Callable[[Writer], Awaitable[Horizon]],
+        figures: Figures | None = None,
     ) -> None:
         """`directory` and `archive` hold one folder for each gateway."""
         self._directory = directory
@@ -93,6 +102,7 @@ class Intake:
         self._slot_seconds = slot_seconds
         self._prices = prices
         self._horizon = horizon
+        self._figures = figures
         self._sources: dict[tuple[str, str], Source] = {}
         self._seen: set[tuple[str, str]] | None = None  # on disk, when last looked; None: look at the archive
         self._applying = asyncio.Lock()
@@ -239,6 +249,7 @@ class Intake:
             return 0
         try:
             await self._prices.fix_means(batch, now_us)
+            began = perf_counter()
             async with self._database.writing() as writer:
                 await self._write(writer, source, batch)
         except BaseException:
@@ -254,6 +265,9 @@ class Intake:
         source.state = CLOSED if batch.is_closed else LIVE
         self.frames += len(deliveries)
         self.shares += batch.shares
+        if self._figures is not None:
+            seconds = perf_counter() - began
+            self._figures.applied(source.name, source.at_us / 1e6, len(deliveries), batch.shares, seconds)
         return len(deliveries)
 
     def _read(self, source: Source, price_of: PriceOf, through: int | None) -> tuple[list[Delivery], Batch]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from config.schema import Settings
 from pool.accounting.accountant import Accountant
@@ -10,6 +10,7 @@ from pool.accounting.journal_reading import JournalError, JournalInUse
 from pool.accounting.matching import HistoriesDiffer
 from pool.app import stop_on_signals
 from pool.audit.keys import KeyRefused
+from pool.instruments.instruments import Instruments
 from pool.storage.database import DatabaseError, DatabaseUnavailable, LeaseTaken
 from pool.supervisor import NEEDS_A_PERSON
 
@@ -33,18 +34,32 @@ async def run_accountant(
     stop = stop_on_signals()
     code = 0
     try:
-        accountant = await _opened(settings, opening, stop, letting_go_seconds)
-        if accountant is not None:
-            await accountant.run(stop)
+        async with asyncio.TaskGroup() as group:
+            instruments = Instruments(settings)
+            showing = group.create_task(instruments.run(), name="instruments")
+            accountant = await _opened(settings, opening, stop, letting_go_seconds)
+            if accountant is not None:
+                instruments.accounts = accountant.figures
+                await accountant.run(stop)
+            showing.cancel()
     except* DatabaseUnavailable as group:
-        for gone in group.exceptions:
+        for gone in _leaves(group):
             log.error("%s", gone)
         code = TRY_AGAIN
     except* (DatabaseError, JournalError, HistoriesDiffer, KeyRefused, OSError) as group:
-        for error in group.exceptions:
+        for error in _leaves(group):
             log.critical("%s", error)
         code = NEEDS_A_PERSON
     return code
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors themselves: duties and instruments run in groups of groups."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _opened(

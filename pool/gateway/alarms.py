@@ -1,23 +1,36 @@
 """What somebody must look at, by name: said once when it begins and once when it is over."""
 
 import logging
+from enum import StrEnum
 
 log = logging.getLogger("engineroom.alarms")
+
+
+class Alarm(StrEnum):
+    """All that a gateway raises an alarm for. The member is its own label."""
+
+    CLOCK = "spool-clock"
+    FULL = "spool-full"
+    RESERVE = "spool-reserve"
+    SEGMENT = "spool-segment"
+    SPACE = "spool-space"
+    SYNC = "spool-sync"
+    WRITE = "spool-write"
 
 
 class Alarms:
     """The alarms that are on. `active` is for whoever shows them."""
 
     def __init__(self) -> None:
-        self.active: dict[str, str] = {}
+        self.active: dict[Alarm, str] = {}
 
-    def raised(self, name: str, text: str) -> None:
+    def raised(self, name: Alarm, text: str) -> None:
         """It is so now; repeated calls are one alarm."""
         if name not in self.active:
             log.error("ALARM %s: %s", name, text)
         self.active[name] = text
 
-    def over(self, name: str) -> None:
+    def over(self, name: Alarm) -> None:
         """It is so no more; nothing where it was not."""
         if self.active.pop(name, None) is not None:
             log.warning("alarm over: %s", name)

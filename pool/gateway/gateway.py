@@ -16,6 +16,8 @@ from pool.gateway.work_source import Variant, WorkSource
 from stratum.events import Event, Identity, SessionExport, Worker
 from stratum.extranonce import ExtranonceCounter
 from stratum.jobs import JobBook
+from stratum.measures import Histogram
+from stratum.server import FanOut
 from stratum.session import Session
 from stratum.submissions import revoke
 from stratum.vardiff import DifficultyMemory
@@ -24,6 +26,9 @@ from stratum.work.share import BlockCandidate
 from stratum.work.template import Template
 
 SESSION_ID_BYTES = 8
+# Seconds. A full template takes a node some 50 ms to make; 5,000 lines take some 100 ms to write.
+TIP_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+ANNOUNCEMENT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 # cgminer hangs up after 90 s without a line, and pools that it shares a rig with announce every 30 or 60.
 # The look whether it is time comes once a second.
 ANNOUNCEMENT_SECONDS = 28.0
@@ -67,6 +72,17 @@ class ShareKeeper(Protocol):
         ...
 
 
+class GatewayMeasures:
+    """What a gateway measures of itself; counts only grow. Times in seconds: from when a new tip was heard of
+    to its first and its last miner's line, and from the first to the last line of any announcement."""
+
+    def __init__(self) -> None:
+        self.candidates = 0
+        self.tip_to_first = Histogram(TIP_BOUNDS)
+        self.tip_to_last = Histogram(TIP_BOUNDS)
+        self.announcement = Histogram(ANNOUNCEMENT_BOUNDS)
+
+
 class Gateway:
     """The `ServerOwner` of one server, and the listener of the nodes."""
 
@@ -97,6 +113,8 @@ class Gateway:
         self._on_new_work: Callable[[], None] = _nobody_listens
         self._candidates: CandidateTaker | None = None
         self._on_win: Callable[[int], None] | None = None
+        self.measures = GatewayMeasures()
+        self._tip_heard_at: float | None = None  # of a tip that no miner has work for yet
 
     def attach(
         self,
@@ -130,6 +148,7 @@ class Gateway:
         job = self.book.find(candidate.job_id)
         if job is not None and job.plan_id is not None and self._on_win is not None:
             self._on_win(job.plan_generation)  # before the next job can be built on the winner
+        self.measures.candidates += 1
         is_new = self._candidates.hand_over(candidate, FoundFacts.of(self._keeper.frame_at_us(), job))
         if not is_new:
             return
@@ -183,6 +202,14 @@ class Gateway:
         self._keeper.record([new for old, new in zip(events, revoked, strict=True) if new is not old])
         return revoked
 
+    def fanned_out(self, fan_out: FanOut) -> None:
+        measures = self.measures
+        measures.announcement.observe(fan_out.ended_at - fan_out.started_at)
+        heard_at, self._tip_heard_at = self._tip_heard_at, None
+        if heard_at is not None:
+            measures.tip_to_first.observe(fan_out.first_at - heard_at)
+            measures.tip_to_last.observe(fan_out.ended_at - heard_at)
+
     def session_closed(self, session: Session, now: float) -> None:
         if session.pace.last_share is not None and session.first_worker is not None:
             key = session.memory_key(session.first_worker)
@@ -195,8 +222,11 @@ class Gateway:
 
     # ------------------------------------------------------------------ told by the nodes
 
-    def new_template(self, template: Template, node_name: str, received_at: float) -> None:
+    def new_template(
+        self, template: Template, node_name: str, received_at: float, heard_at: float | None = None
+    ) -> None:
         if self._work.new_template(template, received_at, self._now()):
+            self._tip_heard_at = received_at if heard_at is None else heard_at
             log.info(
                 "new work at height %d from %s: %d transactions, %d sats",
                 template.height,

@@ -1,4 +1,4 @@
-"""Numbers for what repeats: names, difficulties, templates, jobs; and the definitions that a frame carries.
+"""Numbers for what repeats (names, difficulties, templates, jobs, instruments), and their definitions.
 
 A number is given once in a process, and means something only in the segment that defines it: with each new
 segment `forget` voids the tables, and what is used again is defined again.
@@ -9,6 +9,8 @@ from pool.spool.records import TARGET_BYTES, Definition
 from stratum.events import Worker
 from stratum.work.job import Job
 from stratum.work.template import Template
+
+Series = tuple[str, tuple[str, ...]]  # an instrument's name, and the values of its labels
 
 MOST_TEMPLATES = 64  # as many as jobs that can still be submitted to have; held, so with their transactions
 
@@ -31,6 +33,7 @@ class Numbers:
         self.names: dict[Worker, int] = {}
         self.difficulties: dict[int, int] = {}
         self.jobs: dict[str, int] = {}
+        self.instruments: dict[Series, int] = {}
         self._templates: dict[int, tuple[int, Template]] = {}
 
     def _next(self) -> int:
@@ -52,6 +55,12 @@ class Numbers:
         """A number for a difficulty, by its target, that has none yet."""
         number = self.difficulties[target] = self._next()
         self.definitions.append(records.Difficulty(number, target.to_bytes(TARGET_BYTES, "big")))
+        return number
+
+    def instrument(self, series: Series) -> int:
+        """A number for a series of figures that has none yet."""
+        number = self.instruments[series] = self._next()
+        self.definitions.append(records.Instrument(number, *series))
         return number
 
     def job(self, job: Job) -> int:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from pool.gateway.alarms import Alarms
+from pool.gateway.alarms import Alarm, Alarms
 from pool.gateway.disk import Disk
 from pool.gateway.recorder import Recorder
 from pool.gateway.segment_files import SyncJob
@@ -106,9 +106,9 @@ class Pacemaker:
         if self._clock.is_wrong:
             seconds = self._clock.error_us / 1e6
             text = f"the machine's clock is {seconds:+.0f} s off the time that shares are recorded with"
-            self._alarms.raised("spool-clock", text)
+            self._alarms.raised(Alarm.CLOCK, text)
         else:
-            self._alarms.over("spool-clock")
+            self._alarms.over(Alarm.CLOCK)
 
     # ------------------------------------------------------------------ syncs
 

@@ -7,16 +7,17 @@ are void, and whoever called `commit` tells their miners; everything else is kep
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from pool.gateway.numbers import Numbers
+from pool.gateway.numbers import Numbers, Series
 from pool.gateway.spool import Spool
 from pool.spool import records
 from pool.spool.records import Happening, ShareMade
 from stratum.events import Event, Joined, Refused, Share, Worker
 from stratum.extranonce import EXTRANONCE1_BYTES
+from stratum.work.difficulty import work_of_target
 from stratum.work.job import Job
 from stratum.work.share import BlockCandidate
 
@@ -69,6 +70,9 @@ class Recorder:
         self._others: list[Joined | Left] = []
         self._candidates: list[Candidate] = []
         self._refused: dict[tuple[Worker | None, str], tuple[int, int]] = {}
+        self._bests: dict[Worker, bytes] = {}
+        self._readings: Mapping[Series, float] | None = None  # taken, and in no frame yet
+        self._shown: dict[Series, float] = {}  # what readers of this segment know
 
     # ------------------------------------------------------------------ taking
 
@@ -94,6 +98,8 @@ class Recorder:
                         event.is_late,
                     )
                 )
+                if event.is_best:
+                    self._bests[event.worker] = event.pow_hash
             elif isinstance(event, Refused):
                 key = (event.worker, event.reason.label)
                 count, work = self._refused.get(key, (0, 0))
@@ -117,6 +123,10 @@ class Recorder:
     def candidate_made(self, candidate: BlockCandidate, job: Job, worker: Worker | None) -> None:
         """A block: its record goes with this tick's frame, or with the first that can be written."""
         self._candidates.append(Candidate(candidate, job, worker, self.frame_at_us()))
+
+    def take_readings(self, readings: Mapping[Series, float]) -> None:
+        """What the instruments show now, all of them: the next frame says which have changed."""
+        self._readings = readings
 
     def left(self, workers: Iterable[Worker]) -> None:
         """A session with these names is over."""
@@ -162,7 +172,8 @@ class Recorder:
     def _write(self, *last: Happening) -> bool:
         spool = self._spool
         happenings = self._shares
-        if self._others or self._refused or self._candidates or last:
+        has_others = self._others or self._refused or self._candidates or self._bests
+        if has_others or self._readings is not None or last:
             happenings += self._happenings()
             happenings += last
         number, is_filled = spool.next_number, bool(happenings or self._numbers.definitions)
@@ -183,11 +194,16 @@ class Recorder:
             self._others.clear()
             self._candidates.clear()
             self._refused.clear()
+            self._bests.clear()
+            if self._readings is not None:
+                self._shown.update(self._readings)
+                self._readings = None
             if is_filled:
                 self._last_filled = number
         if spool.vocabulary != self._vocabulary:
             self._vocabulary = spool.vocabulary
             self._numbers.forget()
+            self._shown.clear()
         self.on_written(is_urgent)
         return is_written
 
@@ -204,7 +220,23 @@ class Recorder:
             work_bytes = work.to_bytes((work.bit_length() + 7) // 8, "big")
             made.append(records.RefusedMade(number_or_none, reason, count, work_bytes))
         made += [self._candidate(found) for found in self._candidates]
+        for worker, pow_hash in self._bests.items():
+            work = work_of_target(int.from_bytes(pow_hash, "little"))
+            made.append(records.BestMade(self._numbers.number_of(worker), float(work)))
+        if self._readings is not None:
+            made += self._changed(self._readings)
         return made
+
+    def _changed(self, readings: Mapping[Series, float]) -> list[Happening]:
+        """The figures that readers of this segment do not know, as one record."""
+        numbers, shown = self._numbers, self._shown
+        changed = [(series, value) for series, value in readings.items() if shown.get(series) != value]
+        if not changed:
+            return []
+        instruments = tuple(
+            numbers.instruments.get(series) or numbers.instrument(series) for series, _ in changed
+        )
+        return [records.Readings(instruments, tuple(value for _, value in changed))]
 
     def _candidate(self, found: Candidate) -> records.CandidateMade:
         candidate, job = found.candidate, found.job

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from pool.gateway.alarms import Alarms
+from pool.gateway.alarms import Alarm, Alarms
 from pool.gateway.disk import Disk
 
 MIB = 1024 * 1024
@@ -32,6 +32,7 @@ class Space:
         self, directory: Path, disk: Disk, alarms: Alarms, limits: SpaceLimits | None = None
     ) -> None:
         self.limits = limits or SpaceLimits()
+        self.free_bytes: int | None = None  # when last looked; None where that cannot be told
         self.admits = True  # whether new connections are welcome
         # What room there is is for blocks: a share that took it would cost the next one.
         self.is_for_blocks = False
@@ -45,9 +46,10 @@ class Space:
     def check(self) -> None:
         """Look how much is left; take the reserve back where there is room again. Blocking; never raises."""
         try:
-            free_bytes = self._disk.free_bytes(self._directory)
+            self.free_bytes = free_bytes = self._disk.free_bytes(self._directory)
         except OSError as error:
-            self._alarms.raised("spool-space", f"cannot tell how much room {self._directory} has: {error}")
+            self.free_bytes = None
+            self._alarms.raised(Alarm.SPACE, f"cannot tell how much room {self._directory} has: {error}")
             return
         if not self._has_reserve:
             if free_bytes > self.limits.reserve_bytes + self.limits.refused_bytes:
@@ -57,13 +59,13 @@ class Space:
         self.admits = free_bytes >= self.limits.refused_bytes
         left = f"{free_bytes // MIB} MiB are left for {self._directory}"
         if free_bytes < self.limits.low_bytes:
-            self._alarms.raised("spool-space", left)
+            self._alarms.raised(Alarm.SPACE, left)
         else:
-            self._alarms.over("spool-space")
+            self._alarms.over(Alarm.SPACE)
         if not self.admits:
-            self._alarms.raised("spool-full", left + "; no new connection is let in")
+            self._alarms.raised(Alarm.FULL, left + "; no new connection is let in")
         else:
-            self._alarms.over("spool-full")
+            self._alarms.over(Alarm.FULL)
 
     def open(self) -> None:
         """At the start: whatever room there is, the reserve comes first. Never raises."""
@@ -82,7 +84,7 @@ class Space:
             except OSError:
                 return False
         self._alarms.raised(
-            "spool-reserve", "the space kept for blocks is in use, shares are refused: make room on the disk"
+            Alarm.RESERVE, "the space kept for blocks is in use, shares are refused: make room on the disk"
         )
         return True
 
@@ -101,8 +103,8 @@ class Space:
                 # ext4 keeps what it could allocate of it: that would be nobody's.
                 with contextlib.suppress(OSError):
                     self._disk.remove(self._path)
-                self._alarms.raised("spool-reserve", f"cannot keep space back for blocks: {error.strerror}")
+                self._alarms.raised(Alarm.RESERVE, f"cannot keep space back for blocks: {error.strerror}")
                 return
             self._has_reserve = True
             self.is_for_blocks = False
-        self._alarms.over("spool-reserve")
+        self._alarms.over(Alarm.RESERVE)

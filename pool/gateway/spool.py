@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from pool.gateway.alarms import Alarms
+from pool.gateway.alarms import Alarm, Alarms
 from pool.gateway.disk import Disk
 from pool.gateway.recovery import Resumption
 from pool.gateway.segment_files import OpenSegment, SegmentFiles, SyncJob
@@ -134,7 +134,7 @@ class Spool:
         if self._space.is_for_blocks and not is_urgent:
             return False
         if self._unsynced_bytes > self._limits.unsynced_bytes and not is_urgent:
-            self._alarms.raised("spool-sync", "the disk does not sync: shares are refused until it does")
+            self._alarms.raised(Alarm.SYNC, "the disk does not sync: shares are refused until it does")
             return False
         segment = self._segment
         if segment is None:
@@ -158,9 +158,9 @@ class Spool:
         if error is not None and is_urgent and self._space.make_room():
             error = self._try_to_begin(block, definitions)
         if error is None:
-            self._alarms.over("spool-write")
+            self._alarms.over(Alarm.WRITE)
             return True
-        self._alarms.raised("spool-write", f"cannot write to {self._directory}: {error}; shares are refused")
+        self._alarms.raised(Alarm.WRITE, f"cannot write to {self._directory}: {error}; shares are refused")
         self._retry_at = self._monotonic() + self._limits.retry_seconds
         return False
 
@@ -192,10 +192,10 @@ class Spool:
         try:
             fresh = self._created(self.next_number, [])
         except OSError as error:
-            self._alarms.raised("spool-segment", f"cannot begin a new segment after {segment.path}: {error}")
+            self._alarms.raised(Alarm.SEGMENT, f"cannot begin a new segment after {segment.path}: {error}")
             self._retry_at = self._monotonic() + self._limits.retry_seconds
             return
-        self._alarms.over("spool-segment")
+        self._alarms.over(Alarm.SEGMENT)
         self._retire(segment)
         self._segment = fresh
         self._is_old = False
@@ -229,11 +229,11 @@ class Spool:
         while self._unsynced and self._unsynced[0][0] <= job.through:
             self._unsynced_bytes -= len(self._unsynced.popleft()[1])
         self.durable_through = job.through
-        self._alarms.over("spool-sync")
+        self._alarms.over(Alarm.SYNC)
 
     def sync_failed(self, error: OSError) -> None:
         """The job has failed. Its files are never synced again: that could only seem to succeed."""
-        self._alarms.raised("spool-sync", f"the disk failed to sync the spool: {error}")
+        self._alarms.raised(Alarm.SYNC, f"the disk failed to sync the spool: {error}")
         self._is_in_doubt = True
 
     def _write_again(self) -> bool:
@@ -243,7 +243,7 @@ class Spool:
         try:
             fresh = self._written_again(definitions)
         except OSError as error:
-            self._alarms.raised("spool-sync", f"cannot write again what the disk failed to sync: {error}")
+            self._alarms.raised(Alarm.SYNC, f"cannot write again what the disk failed to sync: {error}")
             return False
         for segment in in_doubt:
             self._files.close(segment)

@@ -26,6 +26,7 @@ class ShareTally:
         self.late = 0
         self.work = 0
         self.refused: Counter[str] = Counter()
+        self.refused_work: Counter[str] = Counter()
         self.denied: Counter[str] = Counter()
         self.workers: dict[str, WorkerTally] = {}
 
@@ -35,6 +36,7 @@ class ShareTally:
                 self._share(event)
             elif isinstance(event, Refused):
                 self.refused[event.reason.label] += 1
+                self.refused_work[event.reason.label] += event.difficulty_work
                 if event.worker is not None:
                     self._worker(event.worker.account, event.worker.name).refused += 1
             elif isinstance(event, Joined):

@@ -84,6 +84,16 @@ class WorkSource:
         return self._template
 
     @property
+    def received_at(self) -> float:
+        """When the newest template came, on the clock of `now`."""
+        return self._received_at
+
+    @property
+    def made_at(self) -> float:
+        """Since when the current jobs are."""
+        return self._made_at
+
+    @property
     def has_work(self) -> bool:
         """Whether jobs can be had: there is a template and a node behind it."""
         return self._template is not None and not self._is_lost

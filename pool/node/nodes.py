@@ -7,9 +7,12 @@ and a template that was overtaken before anyone looked is never told of at all.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from pool.node.endpoint import NodeEndpoint
 from pool.node.health import Health, TroubleKind, assess, choose
@@ -36,14 +39,26 @@ OUR_BLOCKS_REMEMBERED = 1024
 class NodesListener(Protocol):
     """Who makes work of the templates. Called on the loop; must not raise: what it raises ends the pool."""
 
-    def new_template(self, template: Template, node_name: str, received_at: float) -> None:
-        """A template to mine on from now on, not always of a new tip. `received_at` is in loop seconds."""
+    def new_template(self, template: Template, node_name: str, received_at: float, heard_at: float) -> None:
+        """A template to mine on from now on, not always of a new tip. `received_at`, and `heard_at` when its
+        tip was first heard of, are in loop seconds."""
 
     def nodes_lost(self, reason: str) -> None:
         """No node is fit to supply work. Said once; no new template comes before `nodes_back`."""
 
     def nodes_back(self, node_name: str) -> None:
         """Said once, after `nodes_lost` and just before the next `new_template`."""
+
+
+class NodeState(msgspec.Struct, frozen=True, kw_only=True):
+    """One node for whoever shows it. `round_trip_seconds` is None until a question was answered."""
+
+    name: str
+    trouble: TroubleKind | None
+    is_source: bool
+    blocks: int
+    headers: int
+    round_trip_seconds: float | None
 
 
 class Nodes:
@@ -78,6 +93,25 @@ class Nodes:
         self._are_lost = False
         self._submissions: set[asyncio.Task[SubmitVerdict]] = set()
         self._our_blocks: dict[str, None] = {}
+        self.failovers = 0  # how often another node than before has come to supply work
+        self.verdicts: Counter[tuple[str, Judgement]] = Counter()
+
+    def states(self) -> list[NodeState]:
+        """Every node as it was last seen, in the order of the settings."""
+        states = []
+        for watch in self._watches:
+            seen, health = watch.observation(), self._healths.get(watch.name)
+            states.append(
+                NodeState(
+                    name=watch.name,
+                    trouble=None if health is None or health.trouble is None else health.trouble.kind,
+                    is_source=watch.name == self._source,
+                    blocks=seen.blocks,
+                    headers=seen.headers,
+                    round_trip_seconds=watch.round_trip_seconds,
+                )
+            )
+        return states
 
     def open(self) -> None:
         """Bind the notify socket, for whoever wants to hear of a NotifySocketError before `run` is a task."""
@@ -145,6 +179,7 @@ class Nodes:
         verdict = await submit_to(
             watch.rpc, watch.name, block_hex, block_hash_hex, self._our_blocks.__contains__
         )
+        self.verdicts[watch.name, verdict.judgement] += 1
         if verdict.judgement in (Judgement.ACCEPTED, Judgement.SIDE_BRANCH):
             self._remember_ours(block_hash_hex)
         if verdict.judgement is Judgement.ACCEPTED:
@@ -185,6 +220,7 @@ class Nodes:
             logger.info("work comes again, from node %s", source)
             self._listener.nodes_back(source)
         elif before is not None:
+            self.failovers += 1
             logger.warning("work comes from node %s now, no longer from %s", source, before)
 
     def _lose(self) -> None:
@@ -207,7 +243,7 @@ class Nodes:
             if watch.name != self._source or fetched is None or fetched is self._published:
                 continue
             self._published = fetched
-            self._listener.new_template(fetched.template, watch.name, fetched.received_at)
+            self._listener.new_template(fetched.template, watch.name, fetched.received_at, watch.tip_heard_at)
 
 
 async def _all_or_one_accepted(tasks: list[asyncio.Task[SubmitVerdict]]) -> None:

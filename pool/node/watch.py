@@ -7,6 +7,7 @@ way of hearing of a new tip ends in the same code, and the polling underneath ma
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 
 from pool.node.endpoint import NodeEndpoint
@@ -63,6 +64,8 @@ class NodeWatch:
         self.name = endpoint.name
         self.rpc = NodeRpc(endpoint)
         self.fetched: FetchedTemplate | None = None
+        self.tip_heard_at = 0.0  # of the template's tip: when the look began that found it, in loop seconds
+        self.round_trip_seconds: float | None = None  # of the last question that was answered
         self._network = network
         self._refresh_seconds = template_refresh_seconds
         self._trust_stricter_target = trust_stricter_target
@@ -149,7 +152,9 @@ class NodeWatch:
         if self._trouble is not None:
             # Asked before a template, so that a wrong chain is called that, whatever its templates hold.
             self._info = await self._read_info(now)
+        asked_at = time.monotonic()
         best_hash = await self.rpc.call("getbestblockhash", result=str)
+        self.round_trip_seconds = time.monotonic() - asked_at
         if self._is_fetch_due(best_hash, now):
             if now < self._next_fetch_at:
                 return
@@ -183,6 +188,8 @@ class NodeWatch:
         self._next_fetch_at = 0.0
         before, self.fetched = self.fetched, fetched
         self._info, self._info_read_at = fetched.info, now
+        if before is None or before.tip_hex != fetched.tip_hex:
+            self.tip_heard_at = now
         if before is not None and before.tip_hex != fetched.tip_hex:
             self._tip_changed()
 

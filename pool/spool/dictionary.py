@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from pool.spool.records import Difficulty, JobMade, Name, Record, TemplateFacts
+from pool.spool.records import Difficulty, Instrument, JobMade, Name, Record, TemplateFacts
 
 T = TypeVar("T")
 
@@ -20,7 +20,15 @@ class UnknownNumber(Exception):
 class Dictionary:
     """What one segment has defined so far. Kept with a frame it stays right: no number is given twice."""
 
-    __slots__ = ("_difficulties", "_jobs", "_names", "_templates", "_works")
+    __slots__ = (
+        "_difficulties",
+        "_instruments",
+        "_jobs",
+        "_names",
+        "_network_works",
+        "_templates",
+        "_works",
+    )
 
     def __init__(self, definitions: Iterable[Record] = ()) -> None:
         self._names: dict[int, Name] = {}
@@ -28,6 +36,8 @@ class Dictionary:
         self._templates: dict[int, TemplateFacts] = {}
         self._jobs: dict[int, JobMade] = {}
         self._works: dict[int, int] = {}
+        self._instruments: dict[int, Instrument] = {}
+        self._network_works: dict[int, int] = {}  # by template, as far as asked for
         self.learn(definitions)
 
     def learn(self, records: Iterable[Record]) -> None:
@@ -42,6 +52,8 @@ class Dictionary:
                 self._templates[record.number] = record
             elif isinstance(record, JobMade):
                 self._jobs[record.number] = record
+            elif isinstance(record, Instrument):
+                self._instruments[record.number] = record
 
     def name(self, number: int) -> Name:
         """Raises UnknownNumber, as all of these do."""
@@ -59,6 +71,17 @@ class Dictionary:
 
     def job(self, number: int) -> JobMade:
         return _known(self._jobs, "job", number)
+
+    def instrument(self, number: int) -> Instrument:
+        return _known(self._instruments, "instrument", number)
+
+    def network_work_of_job(self, job: int) -> int:
+        """Expected hashes of a block of this job."""
+        template = self.job(job).template
+        work = self._network_works.get(template)
+        if work is None:
+            work = self._network_works[template] = self.template(template).network_work
+        return work
 
     def template_of_job(self, job: int) -> TemplateFacts:
         return self.template(self.job(job).template)

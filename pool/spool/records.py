@@ -151,8 +151,33 @@ class Closing(msgspec.Struct, frozen=True, array_like=True, tag=10):
     """The gateway stops: nothing follows until a process goes on in a new segment."""
 
 
-Definition = Name | Difficulty | TemplateFacts | JobMade
-Happening = ShareMade | RefusedMade | Joined | Left | CandidateMade | Closing
+class Instrument(msgspec.Struct, frozen=True, array_like=True, tag=11):
+    """One series of figures that the gateway measures: its name and the values of its labels."""
+
+    number: int
+    name: str
+    labels: tuple[str, ...]
+
+
+class Readings(msgspec.Struct, frozen=True, array_like=True, tag=12):
+    """What instruments show now, where that has changed; counts are since the gateway's process began.
+
+    Nobody's money: readers that do not know an instrument pass it over.
+    """
+
+    instruments: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+class BestMade(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=13):
+    """A worker's lowest hash on a connection so far: `work` hashes are expected for one as low."""
+
+    name: int
+    work: float
+
+
+Definition = Name | Difficulty | TemplateFacts | JobMade | Instrument
+Happening = ShareMade | RefusedMade | Joined | Left | CandidateMade | Closing | Readings | BestMade
 Record = (
     Name
     | Difficulty
@@ -164,6 +189,9 @@ Record = (
     | Left
     | CandidateMade
     | Closing
+    | Instrument
+    | Readings
+    | BestMade
 )
 
 

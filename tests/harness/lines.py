@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from stratum.events import Event
-from stratum.server import Listener, ServerLimits, StratumServer
+from stratum.server import FanOut, Listener, ServerLimits, StratumServer
 from stratum.session import Session
 from stratum.work.job import Job
 from tests.builders import USER, FakeOwner, make_job, make_rules, make_template
@@ -26,6 +26,7 @@ class Owner(FakeOwner):
         self.events: list[Event] = []
         self.made = 0
         self.has_room = True
+        self.fan_outs: list[FanOut] = []
         self.one_closed = asyncio.Event()
 
     def make(self, **more: Any) -> Job:
@@ -54,6 +55,9 @@ class Owner(FakeOwner):
 
     def commit(self) -> None:
         self.notes.append("commit")
+
+    def fanned_out(self, fan_out: FanOut) -> None:
+        self.fan_outs.append(fan_out)
 
     def session_closed(self, session: Session, now: float) -> None:
         self.notes.append(f"closed {session.closed_for}")

@@ -145,6 +145,7 @@ coin: {nodes[0].coin}
 network: regtest
 data_directory: pool-data
 payout: {payout}
+metrics: {{port: 0}}
 nodes:
 {entries}stratum:
   listeners:

@@ -18,7 +18,8 @@ class Recording:
         self.events: list[str] = []
         self.reasons: list[str] = []
 
-    def new_template(self, template: Template, node_name: str, received_at: float) -> None:
+    def new_template(self, template: Template, node_name: str, received_at: float, heard_at: float) -> None:
+        assert heard_at <= received_at
         self.templates.append((template, node_name, received_at))
         self.events.append(f"template {node_name}")
 

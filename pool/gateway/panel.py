@@ -1,0 +1,86 @@
+"""A gateway's instrument panel: its parts, read together every two seconds into the spool."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from pool.gateway.gateway import Gateway
+from pool.gateway.outcome import Outcome
+from pool.gateway.readings import (
+    ConnectionReadings,
+    Reading,
+    TemplateReadings,
+    block_readings,
+    node_readings,
+    process_readings,
+    server_readings,
+    share_readings,
+)
+from pool.gateway.recording import Recording
+from pool.gateway.stall import StallWatch
+from pool.gateway.tally import ShareTally
+from pool.gateway.work_source import WorkSource
+from pool.node.nodes import Nodes
+from stratum.server import StratumServer
+
+READ_SECONDS = 2.0  # some 150 bytes a time in the spool: what has changed
+
+
+class Panel:
+    """Reads while `run()` runs. `outcomes` is counted up by whoever hears of blocks."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        server: StratumServer,
+        nodes: Nodes,
+        work: WorkSource,
+        recording: Recording,
+        tally: ShareTally,
+    ) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self._gateway = gateway
+        self._server = server
+        self._nodes = nodes
+        self._work = work
+        self._recording = recording
+        self._tally = tally
+        self._loop = asyncio.get_running_loop()
+        self._stall = StallWatch()
+        self._connections = ConnectionReadings()
+        self._template = TemplateReadings()
+        self._started_unix = time.time()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stall.run(), name="stall")
+            group.create_task(self._read(), name="readings")
+
+    async def _read(self) -> None:
+        while True:
+            self._recording.recorder.take_readings(dict(self.readings()))
+            await asyncio.sleep(READ_SECONDS)
+
+    def readings(self) -> Iterator[Reading]:
+        """Of everything, now."""
+        measures, work = self._server.measures, self._work
+        yield from share_readings(self._tally)
+        yield from server_readings(measures)
+        yield from self._connections.of(measures)
+        yield from self._template.of(
+            work.template, self._unix(work.received_at), self._unix(work.made_at), has_work=work.has_work
+        )
+        yield from node_readings(self._nodes)
+        yield from block_readings(self._gateway.measures, self.outcomes)
+        yield from process_readings(
+            self._recording.alarms,
+            self._recording.space.free_bytes,
+            self._stall.late,
+            self._started_unix,
+        )
+
+    def _unix(self, at: float) -> float:
+        """Loop seconds as Unix time, to the second: it would change with every look otherwise."""
+        return round(time.time() - (self._loop.time() - at))

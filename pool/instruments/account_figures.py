@@ -1,0 +1,131 @@
+"""What the accountant knows of itself and of the money, as readings; it decides and writes nothing.
+
+Some are counted as it happens, the sums are asked of the database now and then.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from payouts.maturity import BlockState
+from payouts.payment import PaymentState
+from payouts.wallet import Balances
+from pool.accounting import ledger, policy_changes
+from pool.accounting.ledger import MINED, NETWORK, OPERATOR, PAID, PAYING
+from pool.accounting.policy_changes import EVERYTHING
+from pool.gateway.readings import Reading, histogram_readings
+from pool.instruments.account_metrics import COMMIT_BOUNDS, DUTIES
+from pool.storage.database import Reader
+from stratum.measures import Histogram
+
+PAYMENT_PREFIX = "payment:"
+_OPEN_STATES = (PaymentState.PLANNED, PaymentState.SIGNED, PaymentState.BROADCAST, PaymentState.SET_ASIDE)
+
+
+class AccountFigures:
+    """The accountant's own counts, and the last answer of the database."""
+
+    def __init__(self) -> None:
+        self.commit = Histogram(COMMIT_BOUNDS)
+        self.frames = 0
+        self.shares = 0
+        self.failures: Counter[str] = Counter()
+        self.database_errors = 0
+        self.is_database_up = False
+        self.applied_at: dict[
+            str, float
+        ] = {}  # by source: the time of its last frame that counts, Unix seconds
+        self._asked: list[Reading] = []
+
+    def applied(self, source: str, at: float, frames: int, shares: int, seconds: float) -> None:
+        """A transaction has counted these frames; it took so many seconds."""
+        self.commit.observe(seconds)
+        self.applied_at[source] = max(at, self.applied_at.get(source, 0.0))
+        self.frames += frames
+        self.shares += shares
+
+    def asked(self, readings: Iterable[Reading]) -> None:
+        """What the database says now, in place of what it said before."""
+        self._asked = list(readings)
+
+    def readings(self) -> Iterator[Reading]:
+        yield ("frames_applied", ()), float(self.frames)
+        yield ("shares_applied", ()), float(self.shares)
+        yield ("database_up", ()), float(self.is_database_up)
+        yield ("database_errors", ()), float(self.database_errors)
+        for duty in DUTIES:
+            yield ("duty_failures", (duty,)), float(self.failures[duty])
+        yield from histogram_readings("commit_seconds", self.commit)
+        yield from self._asked
+
+
+async def money_readings(reader: Reader) -> list[Reading]:
+    """Sums of the ledger, blocks, payments and holds, as they stand."""
+    return [
+        *await _sums(reader),
+        *await _payments(reader),
+        *await _blocks(reader),
+        *await _holds(reader),
+    ]
+
+
+def wallet_readings(balances: Balances) -> list[Reading]:
+    return [
+        (("wallet_balance_sats", ("trusted",)), float(balances.trusted_sats)),
+        (("wallet_balance_sats", ("pending",)), float(balances.pending_sats)),
+        (("wallet_balance_sats", ("immature",)), float(balances.immature_sats)),
+    ]
+
+
+async def _sums(reader: Reader) -> list[Reading]:
+    system = await ledger.system_balances(reader)
+    rows = await reader.rows(
+        "SELECT balance.pot, SUM(balance.sats) FROM balance JOIN account ON account.id = balance.account_id "
+        "WHERE substr(account.name, 1, 1) <> '@' GROUP BY balance.pot"
+    )
+    owed = {pot: int(sats) for pot, sats in rows}
+    row = await reader.row("SELECT COUNT(*) FROM account WHERE substr(name, 1, 1) <> '@'")
+    figures = {
+        "accounts": 0 if row is None else int(row[0]),
+        "balances_owed_sats": owed.get(ledger.BALANCE, 0),
+        "immature_owed_sats": owed.get(ledger.IMMATURE, 0),
+        "operator_sats": system[OPERATOR],
+        "mined_sats": -system[MINED],
+        "paid_sats": system[PAID],
+        "payments_on_their_way_sats": system[PAYING],
+        "payment_fees_sats": system[NETWORK],
+    }
+    return [((name, ()), float(value)) for name, value in figures.items()]
+
+
+async def _payments(reader: Reader) -> list[Reading]:
+    rows = await reader.rows("SELECT state, COUNT(*), MIN(created_us) FROM payment GROUP BY state")
+    counts = {state: (int(count), int(created_us)) for state, count, created_us in rows}
+    readings: list[Reading] = [
+        (("payments", (state.value,)), float(counts.get(state.value, (0, 0))[0])) for state in PaymentState
+    ]
+    oldest = [counts[state.value][1] for state in _OPEN_STATES if state.value in counts]
+    if oldest:
+        readings.append((("oldest_open_payment_timestamp_seconds", ()), min(oldest) / 1e6))
+    return readings
+
+
+async def _blocks(reader: Reader) -> list[Reading]:
+    rows = await reader.rows("SELECT state, COUNT(*), MAX(found_us) FROM block GROUP BY state")
+    counts = {state: int(count) for state, count, _ in rows}
+    readings: list[Reading] = [
+        (("blocks", (state.value,)), float(counts.get(state.value, 0))) for state in BlockState
+    ]
+    if rows:
+        readings.append((("last_block_timestamp_seconds", ()), max(int(row[2]) for row in rows) / 1e6))
+    return readings
+
+
+async def _holds(reader: Reader) -> list[Reading]:
+    scopes = Counter(_kind_of(scope) for scope, *_ in await policy_changes.holds(reader))
+    return [(("payout_holds", (kind,)), float(scopes[kind])) for kind in ("all", "payment", "account")]
+
+
+def _kind_of(scope: str) -> str:
+    if scope == EVERYTHING:
+        return "all"
+    return "payment" if scope.startswith(PAYMENT_PREFIX) else "account"

@@ -1,0 +1,152 @@
+"""The board: what all gateways' frames show together, kept up to date; pure, without clock and files.
+
+It owns each gateway's newest readings, the pool's hashrate over four windows and the effort of the round.
+Times are Unix seconds; frames that are missing leave a hole, and windows do not age in it.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pool.farm.hashrate import Rate, RateWindow, RateWindowState
+from pool.gateway.numbers import Series
+from pool.instruments.observation import Observation
+from pool.instruments.round import Round
+from pool.spool.dictionary import UnknownNumber
+from pool.spool.records import Closing, Readings
+from pool.spool.tail import Delivery
+
+WINDOWS = {"1m": 60.0, "10m": 600.0, "1h": 3_600.0, "24h": 86_400.0}
+BEHIND_SECONDS = 5.0
+# A gateway shows a frame each second, and says a second later that it is synced. One that is further behind
+# has stopped, and time goes on without it.
+
+
+class GatewayState(msgspec.Struct):
+    """One gateway as its frames show it. `readings` are of its process, whose epoch that is."""
+
+    epoch: str
+    at: float
+    is_closed: bool = False
+    readings: dict[Series, float] = {}
+
+
+class BoardState(msgspec.Struct, frozen=True):
+    """All that a board is, for the next process."""
+
+    observed_at: float
+    hole_seconds: float
+    windows: dict[str, RateWindowState]
+    round: Round
+    gateways: dict[str, GatewayState]
+
+
+class Board:
+    """Made empty at a time, or from an earlier one's state."""
+
+    def __init__(self, now: float) -> None:
+        self.gateways: dict[str, GatewayState] = {}
+        self.round = Round()
+        self._hole_seconds = 0.0
+        self._observed_at = now
+        self._windows = {label: RateWindow(seconds, now) for label, seconds in WINDOWS.items()}
+
+    # ------------------------------------------------------------------ in
+
+    def observe(
+        self, source: str, epoch: str, deliveries: Iterable[Delivery], *, is_after_gap: bool
+    ) -> Iterable[Observation]:
+        """Take frames of one gateway in their order; each frame's shares and refusals by machine come out."""
+        for delivery in deliveries:
+            at = delivery.frame.at_us / 1e6
+            state = self._gateway(source, epoch, at)
+            if is_after_gap:
+                self._hole_seconds += max(0.0, at - state.at)
+                is_after_gap = False
+            state.at = at
+            state.is_closed = False
+            observation = Observation(at - self._hole_seconds)
+            for record in delivery.frame.records:
+                try:
+                    observation.take(record, delivery.dictionary)
+                    self._take(record, delivery, state)
+                except UnknownNumber:  # defined in a frame that is missing
+                    continue
+            self._count(observation)
+            yield observation
+
+    def _gateway(self, source: str, epoch: str, at: float) -> GatewayState:
+        state = self.gateways.get(source)
+        if state is None or state.epoch != epoch:
+            state = self.gateways[source] = GatewayState(epoch, at, readings={})
+        return state
+
+    def _take(self, record: object, delivery: Delivery, state: GatewayState) -> None:
+        if isinstance(record, Readings):
+            for number, value in zip(record.instruments, record.values, strict=False):
+                instrument = delivery.dictionary.instrument(number)
+                state.readings[instrument.name, instrument.labels] = value
+        elif isinstance(record, Closing):
+            state.is_closed = True
+
+    def _count(self, observation: Observation) -> None:
+        """A candidate's own share belongs to the round that it ends."""
+        self.round.worked(observation.effort)
+        for block_hash in observation.candidates:
+            self.round.found(block_hash)
+        if observation.work:
+            for window in self._windows.values():
+                window.add(observation.at, observation.work, observation.work_squared)
+
+    def looked(self, now: float) -> None:
+        """All that was to be read at `now` was taken."""
+        newest = [state.at for state in self.gateways.values() if not state.is_closed]
+        seen = min((at for at in newest if now - at < BEHIND_SECONDS), default=now - 1.0)
+        self._observed_at = max(self._observed_at, seen)
+
+    # ------------------------------------------------------------------ out
+
+    @property
+    def now(self) -> float:
+        """Until when everything is known, in the time that windows age in."""
+        return self._observed_at - self._hole_seconds
+
+    def rates(self) -> dict[str, Rate]:
+        """The pool's hashrate by window."""
+        return {label: window.estimate(self.now) for label, window in self._windows.items()}
+
+    def is_up(self, source: str, now: float) -> bool:
+        """Whether a gateway has shown a frame lately."""
+        state = self.gateways.get(source)
+        return state is not None and not state.is_closed and now - state.at < 2 * BEHIND_SECONDS
+
+    def reading(self, name: str, *labels: str) -> list[float]:
+        """What this series shows at each gateway that has it and has not closed."""
+        series = (name, labels)
+        return [
+            state.readings[series]
+            for state in self.gateways.values()
+            if series in state.readings and not state.is_closed
+        ]
+
+    # ------------------------------------------------------------------ across processes
+
+    def export(self) -> BoardState:
+        return BoardState(
+            self._observed_at,
+            self._hole_seconds,
+            {label: window.export() for label, window in self._windows.items()},
+            self.round,
+            self.gateways,
+        )
+
+    @classmethod
+    def restore(cls, state: BoardState) -> "Board":
+        board = cls(state.observed_at)
+        board._hole_seconds = state.hole_seconds
+        board._windows |= {
+            label: RateWindow.restore(window) for label, window in state.windows.items() if label in WINDOWS
+        }
+        board.round = state.round
+        board.gateways = state.gateways
+        return board

@@ -1,0 +1,57 @@
+"""Whether the pool is fit to work: the checks of `/readyz`, each with its cause; pure."""
+
+import msgspec
+
+from pool.gateway.alarms import Alarm
+from pool.instruments.board import Board
+
+OLDEST_JOB_SECONDS = 120.0  # jobs are renewed every 28 s while there is a node
+_UNWRITABLE = (Alarm.FULL, Alarm.SYNC, Alarm.WRITE)
+
+
+class Check(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One condition, and what is the matter where it does not hold."""
+
+    is_ok: bool = msgspec.field(name="ok")
+    cause: str | None = None
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The body of `/readyz`."""
+
+    status: str
+    checks: dict[str, Check]
+
+    @property
+    def is_ready(self) -> bool:
+        return all(check.is_ok for check in self.checks.values())
+
+
+def judge(board: Board, now: float, database_trouble: str | None) -> Health:
+    """By the newest frames of the gateways; `database_trouble` is None where the accounts can be written."""
+    is_seen = any(board.is_up(source, now) for source in board.gateways)
+    checks = {
+        "gateway": _check(is_seen, "no gateway has written a frame lately"),
+        "node": _check(any(board.reading("has_work")), "no node supplies work"),
+        "job": _job(board, now),
+        "spool": _spool(board),
+        "database": Check(database_trouble is None, database_trouble),
+    }
+    is_ready = all(check.is_ok for check in checks.values())
+    return Health("ready" if is_ready else "not ready", checks)
+
+
+def _job(board: Board, now: float) -> Check:
+    made = max(board.reading("job_timestamp_seconds"), default=None)
+    if made is None:
+        return Check(False, "no job was made yet")
+    return _check(now - made < OLDEST_JOB_SECONDS, f"the newest job is {now - made:.0f} s old")
+
+
+def _spool(board: Board) -> Check:
+    alarms = [alarm for alarm in _UNWRITABLE if any(board.reading("alarm", alarm.value))]
+    return _check(not alarms, f"a gateway's spool has the alarms {', '.join(alarms)}: see its log")
+
+
+def _check(is_ok: bool, cause: str) -> Check:
+    return Check(True) if is_ok else Check(False, cause)

@@ -1,0 +1,203 @@
+"""[shell] The instruments of a pool: follow the spools, keep the board, answer Prometheus; no money.
+
+They live in the accountant's process, and before and without its database: an operator wants to see most when
+something is wrong. One thread reads frames and renders pages, one at a time.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from config.schema import Settings
+from pool.accounting import directories
+from pool.gateway.readings import Reading, histogram_readings
+from pool.gateway.stall import StallWatch
+from pool.instruments.account_figures import AccountFigures
+from pool.instruments.account_metrics import ACCOUNT_METRICS
+from pool.instruments.board import Board
+from pool.instruments.following import Follower, Mark
+from pool.instruments.gateway_metrics import GATEWAY_METRICS, of_gateway
+from pool.instruments.health import Health, judge
+from pool.instruments.listener import Listener
+from pool.instruments.memory import Memory, MemoryRefused
+from pool.metrics import Exposition
+from pool.spool.frames import SpoolError
+from pool.spool.segments import Segment, read_head, segments_of
+
+POLL_SECONDS = 0.5
+SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by their marks
+MOST_HEADS = 1_000  # of segments, an hour each: six weeks without an accountant
+METRICS = (*ACCOUNT_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
+
+log = logging.getLogger("engineroom.instruments")
+
+
+class Instruments:
+    """Made and run on the loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Blocking for a moment: what was remembered is read."""
+        directory = Path(settings.data_directory)
+        self._spool = directory / directories.SPOOL
+        self._memory = Memory(directory)
+        self._thread = ThreadPoolExecutor(1, "instruments")
+        self._loop = asyncio.get_running_loop()
+        self._stall = StallWatch()
+        self._started_at = time.time()
+        self._render_seconds = 0.0
+        self._trouble = ""
+        self._sizes: list[Reading] = []
+        self._heads: dict[Path, float] = {}
+        self.accounts: AccountFigures | None = None  # once the accounts are open
+        self._board, marks = self._remembered()
+        self._follower = Follower(self._spool, marks)
+        self._exposition = Exposition(METRICS, self._readings)
+        metrics = settings.metrics
+        self.listener = Listener(metrics.address, metrics.port, self._page, self.health)
+        self._listens = metrics.enabled
+
+    def _remembered(self) -> tuple[Board, list[Mark]]:
+        try:
+            remembered = self._memory.load()
+        except MemoryRefused as error:
+            log.warning("%s; the charts' windows begin anew", error)
+            remembered = None
+        if remembered is None:
+            return Board(time.time()), []
+        return Board.restore(remembered.board), remembered.marks
+
+    async def run(self) -> None:
+        """Until cancelled; what was seen is remembered for the next process."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._stall.run(), name="stall")
+                group.create_task(self._follow(), name="following")
+                if self._listens:
+                    group.create_task(self.listener.run(), name="metrics")
+        finally:
+            self._thread.shutdown(wait=True, cancel_futures=True)
+            self._save()
+
+    async def _follow(self) -> None:
+        saved_at = time.monotonic()
+        while True:
+            await self._loop.run_in_executor(self._thread, self.look)
+            if time.monotonic() - saved_at >= SAVE_SECONDS:
+                await self._loop.run_in_executor(self._thread, self._save)
+                saved_at = time.monotonic()
+            await asyncio.sleep(POLL_SECONDS)
+
+    # ------------------------------------------------------------------ in the thread
+
+    def look(self) -> None:
+        """Take what the gateways have written since the last look. A disk out of order is told once."""
+        try:
+            for passage in self._follower.poll():
+                for _ in self._board.observe(
+                    passage.source, passage.epoch, passage.deliveries, is_after_gap=passage.is_after_gap
+                ):
+                    pass
+            self._board.looked(time.time())
+            self._sizes = list(self._spool_sizes(time.time()))
+        except (OSError, SpoolError) as error:
+            if str(error) != self._trouble:
+                log.error("the charts wait: %s", error)
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
+    def _save(self) -> None:
+        try:
+            self._memory.save(self._board.export(), self._follower.marks)
+        except OSError as error:
+            log.error("what the charts' windows hold is not kept: %s", error)
+
+    def _spool_sizes(self, now: float) -> Iterator[Reading]:
+        for source in self._board.gateways:
+            sizes, begun = 0, now
+            for segments in segments_of(self._spool / source).values():
+                for segment in segments:
+                    try:
+                        sizes += segment.path.stat().st_size
+                    except FileNotFoundError:  # archived meanwhile
+                        continue
+                    begun = min(begun, self._begun(segment, now))
+            yield ("spool_bytes", (_number(source),)), float(sizes)
+            yield ("spool_age_seconds", (_number(source),)), max(0.0, now - begun)
+
+    def _begun(self, segment: Segment, now: float) -> float:
+        """When a segment was begun; its head is read once."""
+        begun = self._heads.get(segment.path)
+        if begun is None:
+            head = read_head(segment.path)
+            if head is None:
+                return now
+            begun = self._heads[segment.path] = head.at_us / 1e6
+            while len(self._heads) > MOST_HEADS:
+                del self._heads[next(iter(self._heads))]
+        return begun
+
+    # ------------------------------------------------------------------ asked
+
+    def health(self) -> Health:
+        """What `/readyz` says."""
+        return judge(self._board, time.time(), self._database_trouble())
+
+    def _database_trouble(self) -> str | None:
+        if self.accounts is None:
+            return "the accounts are not open: see the log"
+        return None if self.accounts.is_database_up else "the database cannot be used: see the log"
+
+    async def _page(self) -> bytes:
+        return await self._loop.run_in_executor(self._thread, self._rendered)
+
+    def _rendered(self) -> bytes:
+        began = time.perf_counter()
+        page = self._exposition.render()
+        self._render_seconds = time.perf_counter() - began
+        return page
+
+    def _readings(self) -> Iterator[Reading]:
+        now = time.time()
+        yield from self._pool(now)
+        yield from self._gateways(now)
+        yield from self._sizes
+        accounts = self.accounts
+        yield from (AccountFigures() if accounts is None else accounts).readings()
+        if accounts is not None:
+            for source, at in accounts.applied_at.items():
+                lag = self._board.gateways[source].at - at if source in self._board.gateways else 0.0
+                yield ("frame_lag_seconds", (_number(source),)), max(0.0, lag)
+        yield from histogram_readings("accountant_stall_seconds", self._stall.late)
+        yield ("accountant_start_time_seconds", ()), self._started_at
+        yield ("metrics_render_seconds", ()), self._render_seconds
+
+    def _pool(self, now: float) -> Iterator[Reading]:
+        for window, rate in self._board.rates().items():
+            yield ("pool_hashrate_hashes_per_second", (window,)), rate.hashes_per_second
+            yield ("pool_hashrate_lower_hashes_per_second", (window,)), rate.lower
+            yield ("pool_hashrate_upper_hashes_per_second", (window,)), rate.upper
+        ended = self._board.round
+        yield ("round_effort_ratio", ()), ended.effort
+        yield ("round_luck_p_value", ()), ended.p_value
+        yield ("luck_p_value", ()), ended.overall_p_value
+        if ended.last_effort is not None:
+            yield ("last_round_effort_ratio", ()), ended.last_effort
+
+    def _gateways(self, now: float) -> Iterator[Reading]:
+        for source, state in self._board.gateways.items():
+            number = _number(source)
+            yield ("gateway_up", (number,)), float(self._board.is_up(source, now))
+            yield ("gateway_last_frame_timestamp_seconds", (number,)), state.at
+            if state.is_closed:
+                continue
+            for (name, labels), value in state.readings.items():
+                yield (name, (number, *labels)), value
+
+
+def _number(source: str) -> str:
+    """gateway-0 → 0: the label of everything that is a gateway's."""
+    return source.removeprefix("gateway-")

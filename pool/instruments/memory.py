@@ -1,0 +1,56 @@
+"""[shell] What the instruments remember from process to process: a file of the data directory. Blocking.
+
+It is worth some minutes of a chart, no more: written whole or not at all, and synced by nobody.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from pool.instruments.board import BoardState
+from pool.instruments.following import Mark
+
+FILE_NAME = "instruments.state"
+VERSION = 1
+
+
+class MemoryRefused(Exception):
+    """The file cannot be used: one line that says why."""
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """Everything that was seen up to these marks."""
+
+    version: int
+    marks: list[Mark]
+    board: BoardState
+
+
+class Memory:
+    """One file."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE_NAME
+
+    def load(self) -> Remembered | None:
+        """None where nothing was kept yet. Raises MemoryRefused."""
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise MemoryRefused(f"cannot read {self._path}: {error.strerror}") from error
+        try:
+            remembered = msgspec.msgpack.decode(data, type=Remembered)
+        except msgspec.MsgspecError as error:
+            raise MemoryRefused(f"{self._path} is damaged, or of another version: {error}") from error
+        if remembered.version != VERSION:
+            raise MemoryRefused(f"{self._path} is of version {remembered.version}")
+        return remembered
+
+    def save(self, board: BoardState, marks: list[Mark]) -> None:
+        """Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_suffix(".part")
+        beside.write_bytes(msgspec.msgpack.encode(Remembered(VERSION, marks, board)))
+        beside.replace(self._path)

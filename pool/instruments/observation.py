@@ -1,0 +1,78 @@
+"""One frame's shares, refusals, comings and goings, summed by machine; pure, and gone with the frame."""
+
+import msgspec
+
+from pool.spool.dictionary import Dictionary
+from pool.spool.records import BestMade, CandidateMade, Joined, Left, Name, RefusedMade, ShareMade
+
+MachineKey = tuple[str, str]  # account and worker
+
+
+class Shares(msgspec.Struct):
+    """A machine's credited shares: their number, work, the sum of its squares, and one share's work now."""
+
+    count: int = 0
+    work: float = 0.0
+    work_squared: float = 0.0
+    share_work: float = 0.0
+
+
+class Refusals(msgspec.Struct):
+    """Submissions refused for one reason, and what they would have been worth."""
+
+    count: int = 0
+    work: float = 0.0
+
+
+class Observation:
+    """What happened at `at`. `effort` is the shares' work as a part of what a block takes."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.work = 0.0
+        self.work_squared = 0.0
+        self.effort = 0.0
+        self.shares: dict[MachineKey, Shares] = {}
+        self.refused: dict[tuple[MachineKey | None, str], Refusals] = {}
+        self.joined: list[tuple[MachineKey, str]] = []
+        self.left: list[MachineKey] = []
+        self.bests: list[tuple[MachineKey, float]] = []
+        self.candidates: list[bytes] = []
+
+    def take(self, record: object, dictionary: Dictionary) -> None:
+        """Add a record; what is of no interest here is passed over. Raises UnknownNumber."""
+        if isinstance(record, ShareMade):
+            self._share(record, dictionary)
+        elif isinstance(record, RefusedMade):
+            key = None if record.name is None else _key(dictionary.name(record.name))
+            refusals = self.refused.setdefault((key, record.reason), Refusals())
+            refusals.count += record.count
+            refusals.work += float(record.work)
+        elif isinstance(record, Joined):
+            self.joined.append((_key(dictionary.name(record.name)), record.agent))
+        elif isinstance(record, Left):
+            self.left.append(_key(dictionary.name(record.name)))
+        elif isinstance(record, CandidateMade):
+            self.candidates.append(record.block_hash)
+        elif isinstance(record, BestMade):
+            self.bests.append((_key(dictionary.name(record.name)), record.work))
+
+    def _share(self, share: ShareMade, dictionary: Dictionary) -> None:
+        name = dictionary.name(share.name)
+        work = float(dictionary.work(share.difficulty))
+        network_work = dictionary.network_work_of_job(share.job)
+        key = (name.account, name.worker)
+        shares = self.shares.get(key)
+        if shares is None:
+            shares = self.shares[key] = Shares()
+        shares.count += 1
+        shares.work += work
+        shares.work_squared += work * work
+        shares.share_work = work
+        self.work += work
+        self.work_squared += work * work
+        self.effort += work / network_work
+
+
+def _key(name: Name) -> MachineKey:
+    return (name.account, name.worker)

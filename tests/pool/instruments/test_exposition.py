@@ -1,0 +1,59 @@
+"""The page that Prometheus scrapes: every metric that is promised, zeros from the start, whole histograms."""
+
+import pytest
+
+from pool.gateway.readings import Reading, histogram_readings
+from pool.instruments.metric import counter, gauge, histogram
+from pool.metrics import Exposition, UnknownMetric
+from stratum.measures import Histogram
+from tests.harness.http import samples, value
+
+METRICS = (
+    counter("closed", "Sessions that have ended.", cause=("tls", "http")),
+    gauge("height", "A node's best block.", node="a node's name"),
+    histogram("reply_seconds", "Time to the answer.", (0.1, 1.0)),
+)
+
+
+def page(*readings: Reading) -> str:
+    return Exposition(METRICS, lambda: readings).render().decode()
+
+
+def test_counters_with_closed_labels_exist_from_the_start_at_zero() -> None:
+    found = samples(page((("closed", ("tls",)), 2.0)))
+    assert value(found, "engineroom_closed_total", cause="tls") == 2
+    assert value(found, "engineroom_closed_total", cause="http") == 0
+
+
+def test_a_gauge_shows_the_labels_that_there_are() -> None:
+    text = page((("height", ("hall-a",)), 840_000.0))
+    assert value(samples(text), "engineroom_height", node="hall-a") == 840_000
+    assert "# HELP engineroom_height A node's best block." in text
+    assert "# TYPE engineroom_height gauge" in text
+
+
+def test_a_histograms_buckets_hold_everything_below_them() -> None:
+    measured = Histogram((0.1, 1.0))
+    for seconds in (0.05, 0.1, 0.5, 7.0):
+        measured.observe(seconds)
+    found = samples(page(*histogram_readings("reply_seconds", measured)))
+    assert value(found, "engineroom_reply_seconds_bucket", le="0.1") == 2
+    assert value(found, "engineroom_reply_seconds_bucket", le="1.0") == 3
+    assert value(found, "engineroom_reply_seconds_bucket", le="+Inf") == 4
+    assert value(found, "engineroom_reply_seconds_count") == 4
+    assert value(found, "engineroom_reply_seconds_sum") == pytest.approx(7.65)
+
+
+def test_a_reading_that_no_catalogue_names_is_a_bug() -> None:
+    with pytest.raises(UnknownMetric, match="depth"):
+        page((("depth", ()), 1.0))
+
+
+def test_label_values_are_escaped() -> None:
+    assert r'node="a\"b\\c"' in page((("height", ('a"b\\c',)), 1.0))
+
+
+def test_the_process_and_the_build_are_shown() -> None:
+    text = page()
+    assert "process_resident_memory_bytes" in text
+    assert 'engineroom_build_info{python_version="3.' in text
