@@ -17,6 +17,7 @@ demo: $(VENV)/.demo  ## a whole pool on this machine, until BLOCKS=3 blocks are 
 
 test: $(VENV)/.dev  ## install what the tests need, then lint, types and all tests
 	@.ci/packages litecoind postgresql
+	@.ci/unpack prometheus prometheus-alertmanager
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/python -m pytest -q --durations=10
 
@@ -49,7 +50,7 @@ lock: $(VENV)/.dev  ## take the newest releases of all dependencies into constra
 	$(BIN)/python -m pip freeze --all --exclude-editable --exclude engineroom --exclude pip > constraints.txt
 
 clean:  ## remove everything that these commands made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/benchmarks/build
+	rm -rf $(VENV) .debian build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/benchmarks/build
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
