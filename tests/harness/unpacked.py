@@ -16,12 +16,13 @@ PATIENCE_SECONDS = 60.0
 FOLDERS = {"prometheus": "PROMETHEUS_BIN", "prometheus-alertmanager": "ALERTMANAGER_BIN"}
 
 
-def program(package: str, name: str) -> Path:
-    """The path of a package's program; the test fails where it was not unpacked."""
+def program(package: str, *names: str) -> Path:
+    """The path of a package's program, by the first name that is there; without any the test fails."""
     named = os.environ.get(FOLDERS[package])
-    path = Path(named) / name if named else ROOT / ".debian" / package / "usr/bin" / name
-    assert path.exists(), f"{path} is missing: run .ci/unpack {' '.join(FOLDERS)}"
-    return path
+    folder = Path(named) if named else ROOT / ".debian" / package / "usr/bin"
+    found = next((folder / name for name in names if (folder / name).exists()), None)
+    assert found is not None, f"{folder / names[0]} is missing: run .ci/unpack {' '.join(FOLDERS)}"
+    return found
 
 
 def promtool(*arguments: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,128 @@
+"""The settings of Alertmanager that we ship, in a real Alertmanager that mails to a server of the test."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.harness.alertmanager import Alertmanager
+from tests.harness.mail_server import MailServer
+from tests.harness.unpacked import amtool, check_alertmanager_config
+
+SHIPPED = Path(__file__).parents[2] / "deploy/alertmanager"
+SETTINGS = SHIPPED / "alertmanager.yml"
+
+
+def silent(count: int, site: str) -> list[dict[str, str]]:
+    labels = {"alertname": "MachineSilent", "scope": "machine", "severity": "warning", "site": site}
+    return [{**labels, "worker": f"rig-{number}"} for number in range(count)]
+
+
+def node_down(severity: str = "critical") -> dict[str, str]:
+    return {"alertname": "NodeDown", "scope": "node", "severity": severity, "node": "home"}
+
+
+def body(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+@asynccontextmanager
+async def running(directory: Path, group_wait: str = "1s") -> AsyncIterator[tuple[Alertmanager, MailServer]]:
+    """What is shipped, but for the mail server and the minutes that a group waits to be complete."""
+    async with MailServer() as mail_server:
+        folder = directory / "settings"
+        shutil.copytree(SHIPPED, folder)
+        yaml = YAML()
+        settings = yaml.load(SETTINGS)
+        settings["global"] = {
+            "smtp_smarthost": f"127.0.0.1:{mail_server.port}",
+            "smtp_from": settings["global"]["smtp_from"],
+            "smtp_require_tls": False,
+        }
+        settings["route"]["group_wait"] = group_wait
+        settings["route"]["group_interval"] = "1s"
+        yaml.dump(settings, folder / SETTINGS.name)
+        async with Alertmanager(directory, folder / SETTINGS.name) as alertmanager:
+            yield alertmanager, mail_server
+
+
+def test_amtool_accepts_the_settings() -> None:
+    check_alertmanager_config(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        (["alertname=EngineroomWatchdog", "severity=none"], "watchdog"),
+        (["alertname=NodeDown", "scope=node", "severity=critical"], "operator"),
+        (["alertname=MachineSilent", "scope=machine", "severity=warning"], "operator"),
+    ],
+)
+def test_the_watchdog_is_not_mailed_and_everything_else_is(labels: list[str], receiver: str) -> None:
+    done = amtool("config", "routes", "test", f"--config.file={SETTINGS}", *labels)
+    assert done.stdout.strip() == receiver
+
+
+async def test_a_site_of_2500_silent_machines_is_one_short_mail(tmp_path: Path) -> None:
+    async with running(tmp_path, group_wait="3s") as (alertmanager, mail_server):
+        await alertmanager.post(silent(2500, "hall-a"), "a machine is silent")
+        [mail] = await mail_server.received(1)
+        text = body(mail)
+        assert mail["Subject"] == "[2500 firing] MachineSilent at hall-a", (
+            "all of them: nothing is left to tell"
+        )
+        assert mail["To"] == "operator@example.org"
+        assert text.startswith("2500 firing:\n- a machine is silent (since 20")
+        assert text.count("- a machine is silent") == 20
+        assert "- and more" in text
+        [group] = await alertmanager.groups()
+        assert (group["labels"], len(group["alerts"])) == ({"site": "hall-a"}, 2500)
+
+
+async def test_each_site_has_a_mail_of_its_own(tmp_path: Path) -> None:
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([*silent(2, "hall-a"), *silent(1, "hall-b")])
+        subjects = {mail["Subject"] for mail in await mail_server.received(2)}
+        assert subjects == {"[2 firing] MachineSilent at hall-a", "[1 firing] MachineSilent at hall-b"}
+
+
+async def test_a_node_that_is_down_is_told_and_its_machines_are_not(tmp_path: Path) -> None:
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([node_down()], "node home is down")
+        await alertmanager.post(silent(2500, "hall-a"))
+        [mail] = await mail_server.received(1)
+        assert mail["Subject"] == "[1 firing] NodeDown"
+        assert "- node home is down (since 20" in body(mail)
+        assert await alertmanager.states("MachineSilent") == {"suppressed"}
+        assert await alertmanager.states("NodeDown") == {"active"}
+
+
+async def test_what_is_over_is_told_too(tmp_path: Path) -> None:
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([node_down()], "node home is down")
+        await mail_server.received(1)
+        await alertmanager.end([node_down()])
+        _, mail = await mail_server.received(2)
+        assert mail["Subject"] == "[all clear] NodeDown"
+        assert body(mail).startswith("1 over:\n- NodeDown (since 20"), "named, where there is no summary"
+
+
+async def test_a_node_that_is_only_slow_hides_no_machine(tmp_path: Path) -> None:
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([node_down("warning"), *silent(1, "hall-a")])
+        assert len(await mail_server.received(2)) == 2
+        assert await alertmanager.states("MachineSilent") == {"active"}
+
+
+async def test_an_alertmanager_that_does_not_start_says_why(tmp_path: Path) -> None:
+    settings = tmp_path / "broken.yml"
+    settings.write_text("{route: {receiver: mail}, receivers: []}")
+    with pytest.raises(AssertionError, match="undefined receiver"):
+        async with Alertmanager(tmp_path, settings):
+            raise AssertionError("it has started without a receiver")
