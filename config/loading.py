@@ -160,6 +160,9 @@ def _paths(draft: Draft[Settings]) -> Iterator[tuple[Draft[Any], Sequence[str], 
     yield draft, ("data_directory", "notify_socket"), ""
     for node, prefix in _nodes(draft):
         yield node, ("cookie_file",), prefix
+    power = _inner(draft, "farm", "power")
+    if power is not None:
+        yield power, ("coin_price_file",), "farm.power."
     for section, secret, prefix in _secrets(draft):
         yield section, (f"{secret}_file",), prefix
 
@@ -180,10 +183,19 @@ def _secrets(draft: Draft[Settings]) -> Iterator[tuple[Draft[Any], str, str]]:
     yield draft, "database_password", ""
     for node, prefix in _nodes(draft):
         yield node, "password", prefix
-    payout = draft.values.get("payout")
-    wallet = payout.values.get("wallet") if isinstance(payout, Draft) else None
-    if isinstance(wallet, Draft):
+    wallet = _inner(draft, "payout", "wallet")
+    if wallet is not None:
         yield wallet, "passphrase", "payout.wallet."
+
+
+def _inner(draft: Draft[Any], *names: str) -> Draft[Any] | None:
+    """A section inside of sections, or None where the file does not have it."""
+    for name in names:
+        section = draft.values.get(name)
+        if not isinstance(section, Draft):
+            return None
+        draft = section
+    return draft
 
 
 def _nodes(draft: Draft[Settings]) -> list[tuple[Draft[Any], str]]:

@@ -31,6 +31,9 @@ _EXAMPLES: dict[str, str] = {
     "nodes.name": "local",
     "nodes.url": "http://127.0.0.1:18443",
     "nodes.cookie_file": "/var/lib/bitcoin/regtest/.cookie",
+    "farm.power.tariffs.from": '"00:00"',
+    "farm.power.tariffs.to": '"24:00"',
+    "farm.power.tariffs.price_per_kwh": "0.12",
     "stratum.listeners.address": "0.0.0.0",  # noqa: S104  an example of the default
     "stratum.listeners.port": "3333",
 }
@@ -48,7 +51,7 @@ def _section(struct: type[msgspec.Struct], path: str, indent: int) -> list[str]:
         hint = hints[field.name]
         if hint == Secret | None:
             continue
-        field_path = f"{path}.{field.name}" if path else field.name
+        field_path = f"{path}.{field.encode_name}" if path else field.encode_name
         if indent == 0:
             lines.append("")
         lines += _field(field, hint, field_path, indent)
@@ -62,23 +65,23 @@ def _field(field: Any, hint: Any, path: str, indent: int) -> list[str]:
     if struct is not None:
         return [
             *_prose(struct.__doc__ or "", pad),
-            f"{pad}{field.name}:",
+            f"{pad}{field.encode_name}:",
             *_section(struct, path, indent + 2),
         ]
-    if get_origin(bare) is tuple:
+    if get_origin(bare) is tuple and struct_of(get_args(bare)[0]) is not None:
         is_empty = field.default == ()
         margin = f"{pad}# " if is_empty else pad
         entry = _entry(get_args(bare)[0], path, len(margin))
         return [
             *_prose(_sentence(meta, None), pad),
-            *(margin + line for line in (f"{field.name}:", *entry)),
+            *(margin + line for line in (f"{field.encode_name}:", *entry)),
         ]
     prose = _prose(_sentence(meta, bare), pad)
     example = _EXAMPLES.get(path)
     if example is not None:
-        return [*prose, f"{pad}{field.name}: {example}"]
+        return [*prose, f"{pad}{field.encode_name}: {example}"]
     shown = "" if field.default is None else _yaml(field.default)
-    return [*prose, f"{pad}# {field.name}: {shown}".rstrip()]
+    return [*prose, f"{pad}# {field.encode_name}: {shown}".rstrip()]
 
 
 def _entry(struct: type[msgspec.Struct], path: str, margin: int) -> list[str]:
@@ -91,10 +94,12 @@ def _entry(struct: type[msgspec.Struct], path: str, margin: int) -> list[str]:
 
 def _sentence(meta: Meta | None, bare: Any) -> str:
     sentence = (meta.description or "") if meta is not None else ""
-    options = [option for option in get_args(bare) if isinstance(option, str)]
+    is_list = get_origin(bare) is tuple
+    choice = get_args(bare)[0] if is_list else bare
+    options = [option for option in get_args(choice) if isinstance(option, str)]
     bounds = "" if meta is None or meta.pattern or meta.max_length else bounds_text(meta)
     if options:
-        return f"{sentence} One of {', '.join(options)}."
+        return f"{sentence} {'Any' if is_list else 'One'} of {', '.join(options)}."
     return f"{sentence} ({bounds.strip(' ,')})" if bounds else sentence
 
 
@@ -105,6 +110,8 @@ def _prose(text: str, pad: str) -> list[str]:
 def _yaml(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, str):
         is_plain = (
             value and not value.replace("e", "").isdigit() and all(c.isalnum() or c in "/._-" for c in value)

@@ -1,7 +1,7 @@
 """What settings have to do with each other: rules that no single field can state. Pure; it reads nothing.
 
 Each rule is a generator that reads what it judges, and no more: at a field that is unknown it ends, and the
-others go on (see config.draft). Those of money are in config.payout_rules.
+others go on (see config.draft). Those of money are in config.payout_rules, of farms in config.farm_rules.
 """
 
 import ipaddress
@@ -10,6 +10,7 @@ from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 from config.draft import as_far_as_known, known
+from config.farm_rules import farm_problems
 from config.payout_rules import payout_problems
 from config.problems import Problem
 from config.repeats import twice
@@ -37,6 +38,7 @@ def cross_field_problems(settings: Settings) -> list[Problem]:
             _listeners(settings),
             _metrics(settings),
             payout_problems(settings),
+            farm_problems(settings),
         )
     )
 

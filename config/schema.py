@@ -2,7 +2,7 @@
 
 The prose is written once, here: `config.reference` prints it as the commented reference file,
 `config.loading` quotes the bounds in its errors. Fields of type Secret are never read from the file itself.
-What concerns money is in `config.payout_schema`.
+What concerns money is in `config.payout_schema`, what concerns machines in `config.farm_schema`.
 """
 
 from typing import Annotated, Literal
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from config.farm_schema import FarmSettings
 from config.metrics_schema import MetricsSettings
 from config.payout_schema import PayoutSettings
 from config.secret import Secret
@@ -263,6 +264,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = False
     stratum: StratumSettings = StratumSettings()
     accounting: AccountingSettings = AccountingSettings()
+    farm: FarmSettings = FarmSettings()
     drain_seconds: Annotated[
         float, Meta(ge=0, le=3600, description="Over how long connections are closed when the pool stops.")
     ] = 10

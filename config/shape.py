@@ -63,24 +63,27 @@ class Shape:
             self._problem(key_path, f"is a section: write its keys below it, not {_shown(value)}")
             return Draft(struct, {})
         hints = get_type_hints(struct, include_extras=True)
-        fields = {field.name: field for field in msgspec.structs.fields(struct)}
-        values = {name: field.default for name, field in fields.items() if not field.required}
+        # by the file's keys, which are the fields' names but for words that Python keeps to itself (`from`)
+        fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+        values = {field.name: field.default for field in fields.values() if not field.required}
         for key, child in value.items():
             child_path = f"{key_path}.{key}" if key_path else str(key)
             self._lines[child_path] = _line_of_key(value, key)
-            if key in fields and hints[key] != Secret | None:
-                values.pop(key, None)
+            if key in fields and hints[fields[key].name] != Secret | None:
+                name = fields[key].name
+                values.pop(name, None)
                 with suppress(Unknown):
-                    values[key] = self._value(child, hints[key], child_path)
+                    values[name] = self._value(child, hints[name], child_path)
                 continue
-            names = [name for name in fields if hints[name] != Secret | None]
+            names = [name for name, field in fields.items() if hints[field.name] != Secret | None]
             for meant in self._unknown(str(key), child_path, names, fields):
                 if meant not in value:
-                    values.pop(meant, None)
-        for name, field in fields.items():
-            if field.required and name not in value:
-                missing = f"{key_path}.{name}" if key_path else name
-                self._problem(missing, f"is missing: {_description(hints[name]) or 'it has no default'}")
+                    values.pop(fields[meant].name, None)
+        for key, field in fields.items():
+            if field.required and key not in value:
+                missing = f"{key_path}.{key}" if key_path else key
+                what = _description(hints[field.name]) or "it has no default"
+                self._problem(missing, f"is missing: {what}")
         return Draft(struct, values)
 
     def _unknown(self, key: str, key_path: str, names: list[str], fields: dict[str, Any]) -> Sequence[str]:
@@ -109,7 +112,9 @@ class Shape:
             return self._list(value, get_args(bare)[0], meta, key_path)
         return self._scalar(value, hint, key_path)
 
-    def _list(self, value: Any, struct: type[msgspec.Struct], meta: Meta | None, key_path: str) -> Any:
+    def _list(self, value: Any, hint: Any, meta: Meta | None, key_path: str) -> Any:
+        """A list of sections or of single values; an entry that cannot be used makes only a section unknown,
+        and of single values the whole list, since nobody knows what it would say without that one."""
         if not isinstance(value, list):
             self._problem(key_path, "is a list: begin each entry with `- `")
             raise Unknown(key_path)
@@ -121,7 +126,10 @@ class Shape:
         for position, entry in enumerate(value):
             entry_path = f"{key_path}.{position}"
             self._lines[entry_path] = _line_of_item(value, position)
-            entries.append(self._section(entry, struct, entry_path))
+            with suppress(Unknown):
+                entries.append(self._value(entry, hint, entry_path))
+        if len(entries) < len(value):
+            raise Unknown(key_path)
         return tuple(entries)
 
     def _scalar(self, value: Any, hint: Any, key_path: str) -> Any:

@@ -57,7 +57,7 @@ def every_name(struct: type[msgspec.Struct]) -> Iterator[str]:
     for field in msgspec.structs.fields(struct):
         if hints[field.name] == Secret | None:
             continue
-        yield field.name
+        yield field.encode_name
         for inner in (hints[field.name], *get_args(hints[field.name])):
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 yield from every_name(inner)
