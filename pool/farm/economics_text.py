@@ -1,0 +1,191 @@
+"""What a farm earns and costs, for people: measured beside nameplate, and in words whether it pays.
+
+It reckons nothing. Money is shown to as many digits as an estimate deserves; what is unknown is a dash, and
+the sentence below the table says which input it lacks.
+"""
+
+import datetime
+from collections.abc import Callable, Iterator
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from pool.farm.economics import Economics, PauseSaving, SoloOdds
+from pool.farm.tariff import Period
+from pool.reports.rendering import Column, Form, show
+from pool.wording import coins_text, hashrate_text, span_text
+
+UNKNOWN = "–"
+NEARLY_CERTAIN = 0.999
+
+
+class EconomicsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown together. `currency` None: no money is set. `nameplate` None: nobody said what machines
+    should do. `remarks` are lines of others, as that the file with the coin's price is too old."""
+
+    currency: str | None
+    measured: Economics
+    nameplate: Economics | None = None
+    solo: SoloOdds | None = None
+    remarks: tuple[str, ...] = ()
+
+
+class MoneyRow(msgspec.Struct, frozen=True):
+    """One figure of both hashrates."""
+
+    what: str
+    measured: str
+    nameplate: str
+
+
+MONEY: tuple[Column[MoneyRow], ...] = (
+    Column("", lambda one: one.what),
+    Column("measured", lambda one: one.measured, is_number=True),
+    Column("nameplate", lambda one: one.nameplate, is_number=True),
+)
+
+
+def print_report(report: EconomicsReport, console: Console) -> None:
+    """The table, then the sentences."""
+    columns = MONEY if report.nameplate is not None else MONEY[:2]
+    show(money_rows(report), columns, MoneyRow, Form.TABLE, console, empty="")
+    for line in report_lines(report):
+        console.print(Text(line), soft_wrap=True)
+
+
+def report_lines(report: EconomicsReport) -> Iterator[str]:
+    """The sentences alone: remarks, whether it pays, mining alone."""
+    yield from report.remarks
+    yield verdict_line("as measured", report.measured, report.currency)
+    if report.nameplate is not None:
+        yield verdict_line("by nameplate", report.nameplate, report.currency)
+    if report.solo is not None:
+        yield solo_line(report.solo)
+
+
+# ---------------------------------------------------------------------- the table
+
+
+def money_rows(report: EconomicsReport) -> list[MoneyRow]:
+    """One row a figure; money in the report's currency."""
+
+    def row(what: str, text: Callable[[Economics], str]) -> MoneyRow:
+        nameplate = UNKNOWN if report.nameplate is None else text(report.nameplate)
+        return MoneyRow(what, text(report.measured), nameplate)
+
+    def money(what: str, amount: Callable[[Economics], float | None]) -> MoneyRow:
+        return row(what, lambda one: money_text(amount(one), report.currency))
+
+    return [
+        row("hashrate", lambda one: hashrate_text(one.hashing.hashes_per_second)),
+        row("power at the meter", _power_text),
+        row("coin a day", lambda one: _coin_text(one.day.coin_sats)),
+        money("revenue a day", lambda one: one.day.revenue),
+        money("electricity a day", lambda one: one.day.energy_cost),
+        money("fixed cost a day", lambda one: one.day.fixed_cost),
+        money("profit a day", lambda one: one.day.profit),
+        money("electricity in 30 days", lambda one: one.month.energy_cost),
+        money("profit in 30 days", lambda one: one.month.profit),
+        money("breaks even at, a kWh", lambda one: one.break_even_price_per_kwh),
+        money("breaks even at, a coin", lambda one: one.break_even_coin_price),
+    ]
+
+
+def _power_text(one: Economics) -> str:
+    if one.day.energy_kwh is None:
+        return UNKNOWN
+    return f"{_digits(one.day.energy_kwh / 24)} kW"
+
+
+def _coin_text(sats: float | None) -> str:
+    return UNKNOWN if sats is None else coins_text(round(sats))
+
+
+def money_text(amount: float | None, currency: str | None) -> str:
+    """`13,156 CNY`, `0.7716 CNY`; a dash for what is unknown."""
+    if amount is None or (currency is None and amount):
+        return UNKNOWN
+    return _digits(amount) if currency is None else f"{_digits(amount)} {currency}"
+
+
+def _digits(amount: float) -> str:
+    """Whole from a hundred on, cents from one on, four digits below."""
+    size = abs(amount)
+    if size >= 100:
+        return f"{amount:,.0f}"
+    return f"{amount:.2f}" if size >= 1 else f"{amount:.4g}"
+
+
+# ---------------------------------------------------------------------- sentences
+
+
+def verdict_line(label: str, one: Economics, currency: str | None) -> str:
+    """Whether it pays and at which prices it would just do so, or what is missing to say so."""
+    profit, month = one.day.profit, one.month.profit
+    if profit is None or month is None or currency is None:
+        return f"{label}: whether it pays is not known: {'; '.join(_missing(one, currency))}"
+    verb = "loses" if profit < 0 else "earns"
+    a_day = f"{_digits(abs(profit))} {currency} a day at this difficulty"
+    return f"{label}: {verb} {a_day}, {_digits(abs(month))} in 30 days; {_break_even_text(one, currency)}"
+
+
+def _break_even_text(one: Economics, currency: str) -> str:
+    power, coin = one.break_even_price_per_kwh, one.break_even_coin_price
+    if not one.day.coin_sats:
+        return "no coin comes in, and no price would change that"
+    at_coin = f"a coin price of {money_text(coin, currency)}"
+    if power is None:
+        return f"breaks even at {at_coin}"
+    if power < 0:
+        return f"not even free power would make it pay, but {at_coin} would"
+    return f"breaks even at a power price of {money_text(power, currency)} a kWh or {at_coin}"
+
+
+def _missing(one: Economics, currency: str | None) -> Iterator[str]:
+    if one.network is None:
+        yield "no node has told of a block yet"
+    elif one.network.mean_fees_sats is None:
+        yield "the fees of the last blocks are not known yet"
+    if one.hashing.watts is None:
+        yield "nobody said what the machines draw (their watts, or farm.power.joules_per_terahash)"
+    if one.prices.price_per_kwh is None:
+        yield "power has no price (farm.power.price_per_kwh or tariffs)"
+    if one.prices.coin_price is None:
+        yield "the coin has no price (farm.power.coin_price or coin_price_file)"
+    elif currency is None:
+        yield "prices have no currency (farm.power.currency)"
+
+
+def solo_line(odds: SoloOdds) -> str:
+    """Mining without others: how long a block takes, and how likely one is."""
+    if odds.expected_wait_seconds is None:
+        return "mining alone: nothing hashes, and no block will be found"
+    return (
+        f"mining alone: a block takes {span_text(odds.expected_wait_seconds)} on average; the chance of one "
+        f"is {_percent(odds.chance_in_30_days)} in 30 days and {_percent(odds.chance_in_365_days)} in a year"
+    )
+
+
+def _percent(chance: float) -> str:
+    return "over 99.9 %" if chance > NEARLY_CERTAIN else f"{100 * chance:.3g} %"
+
+
+def pause_line(saving: PauseSaving, currency: str | None) -> str:
+    """What standing still leaves unspent and unearned, and which of the two is more."""
+    start = f"{span_text(saving.seconds)} of standing still"
+    unspent = f"{money_text(saving.energy_cost, currency)} of power unspent"
+    unearned = f"{money_text(saving.lost_revenue, currency)} of coin unearned"
+    if saving.saved is None:
+        return f"{start}: {unspent}, {unearned}"
+    verb = "cost" if saving.saved < 0 else "save"
+    return f"{start} {verb} {money_text(abs(saving.saved), currency)}: {unspent}, {unearned}"
+
+
+def period_text(period: Period, zone: datetime.tzinfo) -> str:
+    """`Wed 08:00 to Thu 00:00`, by the clock that the tariff goes by."""
+    return f"{_clock(period.start, zone)} to {_clock(period.end, zone)}"
+
+
+def _clock(at: float, zone: datetime.tzinfo) -> str:
+    return datetime.datetime.fromtimestamp(at, zone).strftime("%a %H:%M")

@@ -1,0 +1,194 @@
+"""What people read of a farm's money: two hashrates side by side, and a loss that is called one."""
+
+import datetime
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from pool.farm.economics import Hashing, Network, PauseSaving, Prices, SoloOdds, economics, solo_odds
+from pool.farm.economics_text import (
+    EconomicsReport,
+    money_text,
+    pause_line,
+    period_text,
+    print_report,
+    report_lines,
+    solo_line,
+    verdict_line,
+)
+from pool.farm.tariff import Period
+
+# 1,000 hashes a second find one block a day; see test_economics.py for the arithmetic.
+NETWORK = Network(work=86_400_000, subsidy_sats=300_000_000, mean_fees_sats=20_000_000, fee_share=0.01)
+HASHING = Hashing(hashes_per_second=1_000, watts=1_000, reject_share=0.015)
+PRICES = Prices(price_per_kwh=0.2, coin_price=100, overhead_factor=1.5, fixed_cost_per_day=4.8)
+
+
+def printed(report: EconomicsReport, width: int = 80) -> list[str]:
+    text = io.StringIO()
+    print_report(report, Console(file=text, width=width, highlight=False, color_system=None))
+    return [line.rstrip() for line in text.getvalue().splitlines()]
+
+
+def test_measured_stands_beside_nameplate_in_eighty_columns() -> None:
+    nameplate = Hashing(hashes_per_second=2_000, watts=1_000, reject_share=0.015)
+    report = EconomicsReport(
+        currency="CNY",
+        measured=economics(HASHING, NETWORK, PRICES),
+        nameplate=economics(nameplate, NETWORK, PRICES),
+        solo=solo_odds(1_000, NETWORK.work),
+    )
+    lines = printed(report)
+    cells = [re.split(r" {2,}", line.strip()) for line in lines[:12]]
+    assert cells == [
+        ["measured", "nameplate"],
+        ["hashrate", "1 kH/s", "2 kH/s"],
+        ["power at the meter", "1.50 kW", "1.50 kW"],
+        ["coin a day", "3.12000000", "6.24000000"],
+        ["revenue a day", "312 CNY", "624 CNY"],
+        ["electricity a day", "7.20 CNY", "7.20 CNY"],
+        ["fixed cost a day", "4.80 CNY", "4.80 CNY"],
+        ["profit a day", "300 CNY", "612 CNY"],
+        ["electricity in 30 days", "216 CNY", "216 CNY"],
+        ["profit in 30 days", "9,000 CNY", "18,360 CNY"],
+        ["breaks even at, a kWh", "8.53 CNY", "17.20 CNY"],
+        ["breaks even at, a coin", "3.85 CNY", "1.92 CNY"],
+    ]
+    assert max(len(line) for line in lines[:12]) <= 80
+    assert lines[12].startswith("as measured: earns 300 CNY a day at this difficulty, 9,000 in 30 days; ")
+    assert lines[13].startswith("by nameplate: earns 612 CNY a day ")
+    assert lines[14].startswith("mining alone: ")
+
+
+def test_without_a_nameplate_there_is_no_column_for_it() -> None:
+    lines = printed(EconomicsReport(currency="CNY", measured=economics(HASHING, NETWORK, PRICES)))
+    assert lines[0].split() == ["measured"]
+    assert len(lines) == 13
+
+
+def test_a_loss_is_called_one_with_the_prices_that_would_end_it() -> None:
+    poor = Prices(price_per_kwh=20, coin_price=100, overhead_factor=1.5)
+    # 312 of revenue, 36 kWh at 20 are 720: 408 are lost; 312/36 = 8.667; 720/3.12 = 230.77
+    assert verdict_line("as measured", economics(HASHING, NETWORK, poor), "CNY") == (
+        "as measured: loses 408 CNY a day at this difficulty, 12,240 in 30 days; "
+        "breaks even at a power price of 8.67 CNY a kWh or a coin price of 231 CNY"
+    )
+
+
+def test_a_farm_that_free_power_would_not_save_is_told_so() -> None:
+    rented = Prices(price_per_kwh=20, coin_price=1, overhead_factor=1.5, fixed_cost_per_day=10)
+    # 3.12 − 720 − 10; 730/3.12 = 233.97
+    assert verdict_line("as measured", economics(HASHING, NETWORK, rented), "CNY") == (
+        "as measured: loses 727 CNY a day at this difficulty, 21,806 in 30 days; "
+        "not even free power would make it pay, but a coin price of 234 CNY would"
+    )
+
+
+def test_machines_that_earn_nothing_lose_at_any_price() -> None:
+    line = verdict_line(
+        "as measured", economics(Hashing(hashes_per_second=0, watts=1e3), NETWORK, PRICES), "CNY"
+    )
+    assert line.startswith("as measured: loses 12.00 CNY a day ")
+    assert line.endswith("; no coin comes in, and no price would change that")
+
+
+def test_machines_that_draw_nothing_break_even_by_the_coin_alone() -> None:
+    line = verdict_line(
+        "by nameplate", economics(Hashing(hashes_per_second=1e3, watts=0), NETWORK, PRICES), "CNY"
+    )
+    # 4.8 fixed for 3.168 coins
+    assert line.endswith("; breaks even at a coin price of 1.52 CNY")
+
+
+@pytest.mark.parametrize(
+    ("hashing", "network", "prices", "currency", "missing"),
+    [
+        (HASHING, None, PRICES, "CNY", "no node has told of a block yet"),
+        (
+            HASHING,
+            Network(work=1, subsidy_sats=1, mean_fees_sats=None),
+            PRICES,
+            "CNY",
+            "the fees of the last blocks are not known yet",
+        ),
+        (
+            Hashing(hashes_per_second=1, watts=None),
+            NETWORK,
+            Prices(price_per_kwh=None, coin_price=None),
+            None,
+            (
+                "nobody said what the machines draw (their watts, or farm.power.joules_per_terahash); "
+                "power has no price (farm.power.price_per_kwh or tariffs); "
+                "the coin has no price (farm.power.coin_price or coin_price_file)"
+            ),
+        ),
+        (HASHING, NETWORK, PRICES, None, "prices have no currency (farm.power.currency)"),
+    ],
+)
+def test_what_is_missing_is_named_with_the_setting_for_it(
+    hashing: Hashing, network: Network | None, prices: Prices, currency: str | None, missing: str
+) -> None:
+    line = verdict_line("as measured", economics(hashing, network, prices), currency)
+    assert line == f"as measured: whether it pays is not known: {missing}"
+
+
+def test_unknown_figures_are_dashes() -> None:
+    unknown = economics(
+        Hashing(hashes_per_second=1, watts=None), None, Prices(price_per_kwh=None, coin_price=None)
+    )
+    lines = printed(EconomicsReport(currency=None, measured=unknown))
+    assert [line.split()[-1] for line in lines[2:12]] == ["–", "–", "–", "–", "0", "–", "–", "–", "–", "–"]
+
+
+def test_remarks_come_before_the_verdict() -> None:
+    report = EconomicsReport(
+        currency="CNY", measured=economics(HASHING, NETWORK, PRICES), remarks=("price is 3 days old",)
+    )
+    first, second = report_lines(report)
+    assert first == "price is 3 days old"
+    assert second.startswith("as measured: ")
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (13_156.1, "13,156 CNY"),
+        (-13_156.1, "-13,156 CNY"),
+        (99.5, "99.50 CNY"),
+        (0.771605, "0.7716 CNY"),
+        (0, "0 CNY"),
+        (None, "–"),
+    ],
+)
+def test_money_has_the_digits_that_an_estimate_deserves(amount: float | None, text: str) -> None:
+    assert money_text(amount, "CNY") == text
+
+
+def test_the_odds_of_mining_alone_are_a_sentence() -> None:
+    odds = SoloOdds(expected_wait_seconds=248_119.5, chance_in_30_days=0.99797, chance_in_365_days=0.9999999)
+    assert solo_line(odds) == (
+        "mining alone: a block takes 2.87 days on average; "
+        "the chance of one is 99.8 % in 30 days and over 99.9 % in a year"
+    )
+    assert solo_line(solo_odds(0, 1)) == "mining alone: nothing hashes, and no block will be found"
+
+
+def test_a_pause_says_what_it_saves_or_costs() -> None:
+    saving = PauseSaving(seconds=21_600, energy_cost=180, lost_coin_sats=78e6, lost_revenue=78, saved=102)
+    assert pause_line(saving, "CNY") == (
+        "6 hours of standing still save 102 CNY: 180 CNY of power unspent, 78.00 CNY of coin unearned"
+    )
+    costing = PauseSaving(seconds=21_600, energy_cost=9, lost_coin_sats=78e6, lost_revenue=78, saved=-69)
+    assert pause_line(costing, "CNY").startswith("6 hours of standing still cost 69.00 CNY: ")
+    unknown = PauseSaving(seconds=21_600, energy_cost=9, lost_coin_sats=None, lost_revenue=None, saved=None)
+    assert pause_line(unknown, "CNY") == (
+        "6 hours of standing still: 9.00 CNY of power unspent, – of coin unearned"
+    )
+
+
+def test_a_period_is_told_by_the_clock_on_the_wall() -> None:
+    shanghai = datetime.timezone(datetime.timedelta(hours=8))
+    # 2014-10-01, a Wednesday, 00:00 UTC
+    assert period_text(Period(1_412_121_600, 1_412_179_200, 0.9), shanghai) == "Wed 08:00 to Thu 00:00"
