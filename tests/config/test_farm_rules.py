@@ -226,6 +226,14 @@ def test_minutes_with_two_prices_are_named(tmp_path: Path, entry: str, twice: st
     assert message == f"has minutes that {other} has too, and each has one price: {twice}"
 
 
+def test_a_tariff_within_another_leaves_no_gap_behind_it(tmp_path: Path) -> None:
+    whole = '{from: "00:00", to: "24:00", price_per_kwh: 1}'
+    noon = '{from: "11:00", to: "13:00", price_per_kwh: 1, days: [wed]}'
+    key, line, message = only_problem(tmp_path, tariffs(whole, noon))
+    assert (key, line) == ("farm.power.tariffs.1", 15)
+    assert message.endswith(": 11:00 to 13:00 on wed")
+
+
 def test_what_lasts_past_midnight_meets_the_next_days_prices(tmp_path: Path) -> None:
     """Sunday's night ends on Monday at 06:00, where the week begins."""
     day = '{from: "05:00", to: "04:00", price_per_kwh: 1}'
