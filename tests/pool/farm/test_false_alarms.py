@@ -9,8 +9,8 @@ from tests.pool.farm.arrivals import SHARE_WORK, Rig
 
 INTERVAL = 4.0
 MACHINES, ALLOWED_A_DAY = 10, 43.2
-# 10 · 21,600 intervals a day, by 43.2 / 5 for each test: each has a false alarm every 25,000 intervals. With
-2, 500  # machines and one a day it is one in 270,000,000, which no test suite has the time to see.
+# 10 · 21,600 intervals a day, by 43.2 / 5 for each test: each has a false alarm every 25,000 intervals.
+# With 2,500 machines and one a day it is one in 270,000,000, which no test suite has the time to see.
 
 
 def false_alarms(machine: int, days: float) -> int:

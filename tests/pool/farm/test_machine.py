@@ -3,11 +3,12 @@
 import math
 import random
 
+import msgspec
 import pytest
 
 from pool.farm.exposure import START_GRACE_SECONDS, WatchTerms
 from pool.farm.machine import MachineWatch
-from pool.farm.machine_state import MachineState
+from pool.farm.machine_state import MachineMemory, MachineState
 from pool.farm.presence import RECONNECT_GRACE_SECONDS
 from tests.pool.farm.arrivals import SHARE_WORK, Rig
 
@@ -301,6 +302,14 @@ def test_a_learned_rate_survives_a_restart() -> None:
     restored = MachineWatch.restore(machine.watch.export(), FOUNDING, 3_600.0)
     assert restored.state is OK
     assert restored.view(3_600.0).expected == pytest.approx(EXPECTED, rel=0.1)
+
+
+@pytest.mark.parametrize("expected", [EXPECTED, None])
+def test_what_is_kept_can_be_written_down(expected: float | None) -> None:
+    machine = rig(2, expected)
+    machine.run(600.0, refused=0.3)
+    memory = machine.watch.export()
+    assert msgspec.json.decode(msgspec.json.encode(memory), type=MachineMemory) == memory
 
 
 def test_a_watch_that_is_looked_at_early_does_nothing() -> None:
