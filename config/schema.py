@@ -205,6 +205,14 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Literal["debug", "info", "warning", "error"],
         Meta(description="debug also tells why each connection ended."),
     ] = "info"
+    format: Annotated[
+        Literal["console", "json"],
+        Meta(description="console: sentences for people; json: one object a line (docs/logs.md)."),
+    ] = "console"
+    full_addresses: Annotated[
+        bool,
+        Meta(description="Write addresses of miners whole, not their first and last six characters."),
+    ] = False
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,7 +5,6 @@ settings are wrong. What a command does is imported when it runs, so that `--hel
 """
 
 import importlib.metadata
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,8 @@ import typer
 
 from pool.commands import accounts, backup, ending, payee, payouts, statement
 from pool.commands.ending import SettingsFile, complain, fail, load_settings, said
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 
 app = typer.Typer(
     name="engineroom",
@@ -29,6 +30,8 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(payouts.app, name="payouts")
 app.add_typer(payee.app, name="payee")
 app.add_typer(statement.app, name="statement")
+
+log = Log("engineroom")
 
 
 @app.callback(invoke_without_command=True)
@@ -54,10 +57,11 @@ def run(
 ) -> None:
     """Run the pool until SIGTERM or Ctrl-C."""
     from pool.app import Application, CannotStart, stop_on_signals
+    from pool.logs.stderr import log_to_stderr
     from pool.supervisor import ChildKeeper, accountant_command
 
     settings = load_settings(config)
-    _log_to_stderr(settings.log.level)
+    log_to_stderr(settings.log, "gateway")
     keeper = ChildKeeper("accountant", accountant_command(config)) if with_accountant else None
 
     async def serve() -> None:
@@ -75,9 +79,10 @@ def run(
 def accountant(config: SettingsFile) -> None:
     """The one writer of the accounts, as `run` starts it: a process of its own."""
     from pool.accounting.process import run_accountant
+    from pool.logs.stderr import log_to_stderr
 
     settings = load_settings(config)
-    _log_to_stderr(settings.log.level)
+    log_to_stderr(settings.log, "accountant")
     raise typer.Exit(ending.run(run_accountant(settings)))
 
 
@@ -207,15 +212,7 @@ def notify(
 def _say_where(bound: list[tuple[str, int]]) -> None:
     for address, port in bound:
         shown = f"[{address}]" if ":" in address else address
-        logging.getLogger("engineroom").info("listening on %s:%d", shown, port)
-
-
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level.upper(),
-        format="%(asctime)s %(levelname)-8s %(name)s: %(message)s",
-    )
+        log.info(LogEvent.POOL_LISTENING, host=shown, port=port)
 
 
 for command in (accounts.balance, accounts.blocks, backup.backup, backup.restore):

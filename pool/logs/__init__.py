@@ -1,0 +1,1 @@
+"""Logs: one vocabulary of events, and the lines that are made of them."""
