@@ -41,9 +41,10 @@ format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: $(VENV)/.dev  ## write config/examples/reference.yaml and docs/metrics.md anew from the code
+reference: $(VENV)/.dev  ## write what documents are generated anew: reference.yaml, metrics.md, the table of logs.md
 	$(BIN)/engineroom config example > config/examples/reference.yaml
 	$(BIN)/python -c 'from pool.instruments.reference import metrics_markdown; print(metrics_markdown(), end="")' > docs/metrics.md
+	$(BIN)/python -m tests.pool.logs.page
 
 lock: $(VENV)/.dev  ## take the newest releases of all dependencies into constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev]'

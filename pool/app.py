@@ -7,7 +7,6 @@ Nothing else in the project knows all of these at once.
 import asyncio
 import functools
 import gc
-import logging
 import os
 import resource
 import signal
@@ -28,6 +27,8 @@ from pool.gateway.rehearsal import Rehearsal
 from pool.gateway.submission import Submitter
 from pool.gateway.tally import ShareTally
 from pool.gateway.work_source import EPOCH_BYTES, WorkSource
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.node.nodes import Nodes
 from pool.node.signals import NotifySocketError
 from pool.node.verdicts import SubmitVerdict
@@ -48,7 +49,7 @@ MAINTENANCE_SECONDS = 1.0
 REPORT_SECONDS = 60.0
 SUBMISSIONS_DRAIN_SECONDS = 10.0
 
-log = logging.getLogger("engineroom")
+log = Log("engineroom")
 
 
 class CannotStart(Exception):
@@ -242,13 +243,13 @@ class Application:
 
     async def _drain(self) -> None:
         seconds = self._settings.drain_seconds
-        log.info("stopping: closing %d connections over %g s", len(self.server), seconds)
+        log.info(LogEvent.POOL_STOPPING, connections=len(self.server), drain_seconds=seconds)
         await self.server.drain(seconds)
         await self.submitter.drain(SUBMISSIONS_DRAIN_SECONDS)
         await self.pacemaker.close()
         if self._accountant is not None:
             await self._accountant.stop()  # last, so that it counts what was accepted until now
-        log.info("stopped: %d shares accepted, %d blocks", self.tally.accepted, self.blocks)
+        log.info(LogEvent.POOL_STOPPED, accepted=self.tally.accepted, blocks=self.blocks)
 
     async def _maintain(self) -> None:
         while True:
@@ -263,12 +264,13 @@ class Application:
             refused = sum(tally.refused.values())
             rate = (tally.work - work_before) / REPORT_SECONDS
             log.info(
-                "%d connections, %s, %d shares accepted and %d refused since the start, %d blocks",
-                len(self.server),
-                hashrate_text(rate),
-                tally.accepted,
-                refused,
-                self.blocks,
+                LogEvent.POOL_REPORTED,
+                connections=len(self.server),
+                hashrate=hashrate_text(rate),
+                hashes_per_second=rate,
+                accepted=tally.accepted,
+                refused=refused,
+                blocks=self.blocks,
             )
             work_before = tally.work
 
@@ -287,9 +289,9 @@ def _callback_failed(
     """The loop's exception handler: what the network does is logged, anything else ends the process."""
     error = context.get("exception")
     if isinstance(error, OSError):
-        log.warning("%s: %s", context["message"], error)
+        log.warning(LogEvent.NETWORK_FAILED, what=context["message"], error=error)
         return
-    log.critical("%s", context["message"], exc_info=error)
+    log.critical(LogEvent.CALLBACK_FAILED, error, what=context["message"])
     if not bug.done():
         bug.set_exception(error if error is not None else RuntimeError(context["message"]))
 
@@ -303,7 +305,7 @@ def raise_file_limit(connections: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + 256
     if hard != resource.RLIM_INFINITY and wanted > hard:
-        log.warning("the system allows %d open files, fewer than maximum_connections needs", hard)
+        log.warning(LogEvent.FILES_LIMITED, files=hard)
         wanted = hard
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

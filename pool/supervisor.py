@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import ctypes
 import functools
-import logging
 import os
 import signal
 import sys
@@ -19,13 +18,16 @@ from pathlib import Path
 
 import msgspec
 
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+
 SETTINGS_REFUSED, NEEDS_A_PERSON = 2, 3
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 ENTRY = (sys.executable, "-P", "-m", "pool.entry")
 # -P: a folder named pool in the working directory is not what is meant, and its code is not to be run.
 
-log = logging.getLogger("engineroom.supervisor")
+log = Log("engineroom.supervisor")
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +84,7 @@ class ChildKeeper:
             if self._stopping.is_set():
                 return
             pause = self._patience.after(pause, loop.time() - started_at, code)
-            log.error("the %s has ended (%s); it is started again in %g s", self._name, _told(code), pause)
+            log.error(LogEvent.CHILD_ENDED, child=self._name, how=_told(code), pause_seconds=pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
@@ -99,7 +101,7 @@ class ChildKeeper:
         try:
             await asyncio.wait_for(process.wait(), seconds)
         except TimeoutError:
-            log.error("the %s did not end within %g s and is killed", self._name, seconds)
+            log.error(LogEvent.CHILD_KILLED, child=self._name, stop_seconds=seconds)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
@@ -118,7 +120,7 @@ class ChildKeeper:
                     preexec_fn=functools.partial(end_with_parent, os.getpid()),
                 )
             except OSError as error:
-                log.error("the %s cannot be started: %s", self._name, error)
+                log.error(LogEvent.CHILD_START_FAILED, child=self._name, error=error)
                 return None
         return await self._process.wait()
 

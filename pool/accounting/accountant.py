@@ -8,7 +8,6 @@ says it was. Bugs, a lost lease and histories that differ end the process.
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
 import time
@@ -44,6 +43,9 @@ from pool.accounting.statements import Statements
 from pool.audit.keys import open_signing_key
 from pool.gateway.plan_file import PLAN_FILE
 from pool.instruments.account_figures import AccountFigures, money_readings, wallet_readings
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+from pool.logs.redaction import UrlText
 from pool.node.rpc import NodeRpc
 from pool.storage.database import Database, DatabaseError, DatabaseUnavailable, LeaseLost, Reader, set_once
 from pool.storage.opening import open_database
@@ -56,7 +58,7 @@ LITECOIN_DUST_SATS_PER_KVB = 30_000
 
 DUE_SECONDS = 60.0  # how often is looked whether the settings' interval is over
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 def now_us() -> int:
@@ -233,7 +235,7 @@ class Accountant:
         LeaseLost, and for bugs whatever they raise."""
         await self._begin()
         await self._control.open()
-        log.info("accounts in %s", self._database.description)
+        log.info(LogEvent.ACCOUNTS_OPENED, database=UrlText(self._database.description))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -279,7 +281,7 @@ class Accountant:
         """The database is brought up to the journal before anything is added to either."""
         await self.matching.begin(now_us())
         if await agree(self.changes, self._settings, now_us()):
-            log.info("blocks that are found from now on are divided as the settings say")
+            log.info(LogEvent.POLICY_AGREED)
         async with self._database.reading() as reader:
             past = assembly.Past(tuple(await history(reader)))
         self._pricing.follow(assembly.price_rules(self._settings, past))
@@ -292,19 +294,16 @@ class Accountant:
             faults = await ledger.faults(reader)
             unwatched = await payment_changes.ids(reader, *payment_changes.UNDER_WAY)
         for fault in faults:
-            log.error("the ledger contradicts itself: %s", fault)
+            log.error(LogEvent.LEDGER_CONTRADICTED, fault=fault)
         if unwatched and self.payer is None:
-            log.error(
-                "%s under way and nobody watches: keep payout.wallet in the settings until all is confirmed",
-                counted(len(unwatched), "payment"),
-            )
+            log.error(LogEvent.PAYMENTS_UNWATCHED, payments=counted(len(unwatched), "payment"))
         if faults:
             await hold_everything(self.changes, "ledger", faults[0], now_us())
 
     async def _finish(self) -> None:
         with contextlib.suppress(DatabaseUnavailable):
             await self.apply()
-            log.info("stopped: %d frames with %d shares applied", self.intake.frames, self.intake.shares)
+            log.info(LogEvent.ACCOUNTS_CLOSED, frames=self.intake.frames, shares=self.intake.shares)
 
     async def _repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do it for ever. What the world does to it is told once and tried again; bugs end the process."""
@@ -329,12 +328,12 @@ class Accountant:
     def _tell_trouble(self, name: str, error: Exception) -> None:
         if name not in self._troubles:
             self._troubles.add(name)
-            log.error("%s waits: %s", name, error)
+            log.error(LogEvent.DUTY_WAITING, duty=name, error=error)
 
     def _tell_recovery(self, name: str) -> None:
         if name in self._troubles:
             self._troubles.discard(name)
-            log.warning("%s goes on", name)
+            log.warning(LogEvent.DUTY_RESUMED, duty=name)
 
     # ------------------------------------------------------------------ duties
 
@@ -407,7 +406,7 @@ class Accountant:
         outcome = await self.payer.pay(now_us())
         self._paid_us = now_us()
         if outcome.payment_id is None:
-            log.info("nothing is paid: %s", outcome.reason)
+            log.info(LogEvent.PAYMENT_SKIPPED, reason=outcome.reason)
         else:
             await self.payer.watch(now_us())
 
@@ -436,5 +435,5 @@ class Accountant:
         async with self._database.writing() as writer:
             count = await policy_changes.take_effect(writer, now_us())
         if count:
-            log.info("%d accounts are paid at another address from now on", count)
+            log.info(LogEvent.PAYEES_CHANGED, accounts=count)
         await self._keeper.keep(now_us())

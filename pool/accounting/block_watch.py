@@ -21,6 +21,8 @@ from pool.accounting.changes import Changes
 from pool.accounting.journal_entries import BlockChanged, BlockFacts, Body
 from pool.accounting.names import Names
 from pool.gateway.block_files import BLOCKS, HEADER_BYTES, Folder, SavedBlock
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.storage.database import Database, Reader
 from stratum.work.byteorder import displayed
 from stratum.work.difficulty import target_from_bits
@@ -34,7 +36,7 @@ QUESTIONS_AT_ONCE = 4
 FILE_PATIENCE_US = 60 * MICROSECONDS
 # Far above what a frame takes to get here: a file that is older tells of a frame that is lost, or late.
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 class BlockWatch:
@@ -117,8 +119,12 @@ class BlockWatch:
         is_loss = transition.to_state in (BlockState.ORPHANED, BlockState.REFUSED)
         log.log(
             logging.WARNING if is_loss else logging.INFO,
-            "block %s at height %d is %s, was %s: %s",
-            *(block.hash, block.height, transition.to_state, transition.from_state, transition.reason),
+            LogEvent.BLOCK_CHANGED,
+            hash=block.hash,
+            height=block.height,
+            state=transition.to_state,
+            before=transition.from_state,
+            reason=transition.reason,
         )
         await self.on_change(block, transition)
         return True
@@ -134,7 +140,7 @@ class BlockWatch:
                 row = block_of(saved, self._slot_seconds)
                 script = None if found.script_hex is None else bytes.fromhex(found.script_hex)
             except ValueError as error:
-                log.error("block file %s cannot be accounted for: %s", found.file_name, error)
+                log.error(LogEvent.BLOCK_FILE_UNCOUNTED, file=found.file_name, error=error)
                 self._files_read.add(found.file_name)
                 continue
             async with self._database.writing() as writer:

@@ -7,7 +7,6 @@ it may pay out.
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 
 VERSION = 1
 SOCKET_NAME = "accountant.sock"
@@ -28,7 +30,7 @@ PATIENCE_SECONDS = 5.0
 CLOSING_SECONDS = 10.0
 TOO_LONG = b"too long"  # stands for a line that was
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -137,8 +139,8 @@ class ControlSocket:
             return Answer(result=await operation(**request.arguments))
         except Refused as error:
             return Answer(error=str(error))
-        except Exception:
-            log.exception("the operation %s has failed", request.name)
+        except Exception as error:
+            log.error(LogEvent.OPERATION_FAILED, error, operation=request.name)
             return Answer(error="the accountant has failed at it: its log says how")
 
 

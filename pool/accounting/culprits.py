@@ -4,16 +4,18 @@ What is tried is signed and shown to the node, and neither stored nor sent. Kept
 restart the next payment that is refused finds them again.
 """
 
-import logging
 from collections.abc import Sequence
 
 from payouts.batch import Item
 from payouts.wallet import FeePolicy
 from pool.accounting.signer import CannotTell, Signer
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+from pool.logs.redaction import AddressText
 
 LEFT_OUT_US = 86_400 * 1_000_000
 
-log = logging.getLogger("engineroom.payments")
+log = Log("engineroom.payments")
 
 
 class Culprits:
@@ -41,15 +43,17 @@ class Culprits:
         try:
             refused = await self._of_halves(items, policy)
         except CannotTell as error:
-            log.warning("who makes a payment impossible cannot be found out now: %s", error)
+            log.warning(LogEvent.CULPRIT_UNKNOWN, error=error)
             return False
         if not refused or len(refused) == len(items):
             return False
         for item, reason in refused:
             self._found[item.account, item.address] = (now_us, reason)
             log.error(
-                "%s is left out of payments for a day: the node refuses %s: %s",
-                *(item.account, item.address, reason),
+                LogEvent.PAYEE_LEFT_OUT,
+                account=AddressText(item.account),
+                address=AddressText(item.address),
+                reason=reason,
             )
         return True
 

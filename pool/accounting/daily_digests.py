@@ -8,7 +8,6 @@ can be counted again, and each window that was settled meanwhile has its edges a
 
 import asyncio
 import datetime
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ from pool.accounting.sources import CLOSED
 from pool.audit import digest as audit
 from pool.audit.keys import SigningKey
 from pool.audit.statement import SegmentHash
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.segments import read_head, segments_of
 from pool.storage.database import Database, Reader
 from pool.storage.work import joined
@@ -31,7 +32,7 @@ MICROSECONDS = 1_000_000
 DAY_US = DAY_SECONDS * MICROSECONDS
 EPOCH_DAY = datetime.date(1970, 1, 1)
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 class DigestRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ class DailyDigests:
                 "INSERT INTO digest (day, hash, document) VALUES (?, ?, ?)",
                 *(digest.head.day, audit.hash_of(digest), document),
             )
-        log.info("the digest of %s is written", digest.head.day)
+        log.info(LogEvent.DIGEST_WRITTEN, day=digest.head.day)
 
     async def _is_due(self, reader: Reader, day: datetime.date, now_us: int) -> bool:
         """Whether it is old enough, every source is past its end, and no window over it is yet to be cut."""

@@ -1,14 +1,14 @@
 """Holds that the accountant itself places on all payouts: once for each kind, and told."""
 
-import logging
-
 from pool.accounting import policy_changes
 from pool.accounting.changes import Changes
 from pool.accounting.journal_entries import Body, HoldPlaced
 from pool.accounting.policy_changes import EVERYTHING
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.storage.database import Reader
 
-log = logging.getLogger("engineroom.payments")
+log = Log("engineroom.payments")
 
 
 async def hold_everything(changes: Changes, kind: str, reason: str, now_us: int) -> None:
@@ -20,4 +20,4 @@ async def hold_everything(changes: Changes, kind: str, reason: str, now_us: int)
         return HoldPlaced(scope=EVERYTHING, hold_kind=kind, reason=reason)
 
     if await changes.decide(choose, now_us) is not None:
-        log.error("payouts are on hold (%s): %s", kind, reason)
+        log.error(LogEvent.PAYOUTS_HELD, hold=kind, reason=reason)

@@ -6,7 +6,6 @@ answer was lost may have happened: the tails are thrown away and begin at what t
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +17,8 @@ from pool.accounting.batch import MICROSECONDS, Batch, FoundCandidate, PriceOf
 from pool.accounting.names import Names
 from pool.accounting.slot_rows import Horizon, write_minutes, write_slots, write_templates
 from pool.accounting.sources import CLOSED, LIVE, STOPPED, Found, Gap, Source, epochs_on_disk, streams_of
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.dictionary import UnknownNumber
 from pool.spool.frames import NewerSpool, SpoolError
 from pool.spool.segments import Segment
@@ -27,7 +28,7 @@ from pool.storage.database import Database, Writer
 FRAMES_AT_ONCE = 2_000
 # Ten minutes of an idle gateway, or two seconds of a busy one: a transaction of some 50 ms.
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 __all__ = ["CaughtUp", "Horizon", "Intake", "Prices", "Reading"]
 
@@ -257,9 +258,10 @@ class Intake:
             raise
         if batch.unexplained:
             log.error(
-                "source %s: %d records up to frame %d named what was in frames that were given up; they do "
-                "not count",
-                *(source.name, batch.unexplained, batch.last_number),
+                LogEvent.RECORDS_UNEXPLAINED,
+                source=source.name,
+                records=batch.unexplained,
+                frame=batch.last_number,
             )
         source.mark, source.at_us, source.segment = batch.last_number, batch.last_us, deliveries[-1].segment
         source.state = CLOSED if batch.is_closed else LIVE
@@ -321,7 +323,7 @@ class Intake:
             await self._note_stop(writer, source.id, str(error))
 
     async def _note_stop(self, writer: Writer, number: int, trouble: str) -> None:
-        log.error("%s; its later shares wait: mend the file, or `engineroom accounts accept-gap`", trouble)
+        log.error(LogEvent.SOURCE_STOPPED, trouble=trouble)
         await writer.execute(
             "UPDATE source SET state = ?, trouble = ? WHERE id = ?", STOPPED, trouble, number
         )

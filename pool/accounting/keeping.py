@@ -5,7 +5,6 @@ nothing raw goes before a signed digest stands for it.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +35,8 @@ from pool.accounting.plan_store import delete_plans
 from pool.accounting.rollup import DAY_SECONDS, RolledUp, roll_up
 from pool.accounting.sources import CLOSED
 from pool.audit.keys import SigningKey
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.frames import SpoolError
 from pool.storage.database import Database, Reader, Writer
 
@@ -44,7 +45,7 @@ DELETIONS_AT_ONCE = 50
 ROLL_UPS_AT_ONCE = 10
 PLAN_KEPT_US = 6 * 3_600 * MICROSECONDS
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 class KeepRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,7 +266,7 @@ class Keeper:
     def _tell(self, line: str) -> None:
         if line not in self._told:
             self._told.add(line)
-            log.error("%s", line)
+            log.error(LogEvent.ARCHIVE_TROUBLED, trouble=line)
 
 
 async def applied_through(reader: Reader, now_us: int) -> int:

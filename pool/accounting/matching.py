@@ -6,7 +6,6 @@ person has adopted it.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -20,10 +19,12 @@ from pool.accounting.journal_entries import HoldPlaced, HoldReleased, Restored
 from pool.accounting.journal_lines import Entry
 from pool.accounting.policy_changes import RESTORED
 from pool.accounting.unmatched import Known, Situation, Unmatched, unmatched
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.storage.backup import RESTORED_KEY
 from pool.storage.database import Database, Reader
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 class HistoriesDiffer(Exception):
@@ -37,7 +38,7 @@ class Matching:
         self._journal = journal
         self._database = database
         self._changes = changes
-        self._told: set[str] = set()
+        self._told: set[int | str] = set()  # entries and txids
 
     async def begin(self, now_us: int) -> None:
         """Before anything else is written: bring the database up to the journal's end.
@@ -65,7 +66,7 @@ class Matching:
             await self._say_older(found, held, now_us)
         count = await self._changes.catch_up()
         if found.situation is Situation.OLDER_DATABASE:
-            log.error("the database is older than the journal: %d entries were written into it again", count)
+            log.error(LogEvent.JOURNAL_REAPPLIED, entries=count)
         await self._hold_restored(now_us)
 
     async def _hold_restored(self, now_us: int) -> None:
@@ -105,7 +106,7 @@ class Matching:
         try:
             sends = () if wallet is None else (await wallet.sends_since(None)).sends
         except WalletUnavailable as error:
-            log.warning("payouts stay on hold, the wallet cannot be asked for its sends: %s", error)
+            log.warning(LogEvent.PAYOUTS_UNMATCHED, error=error)
             return None
         found = await self._unmatched({one.txid: one for one in sends if one.confirmations >= 0})
         self._tell(found)
@@ -116,7 +117,7 @@ class Matching:
                 ),
                 now_us,
             )
-            log.warning("every payment is matched: payouts go on")
+            log.warning(LogEvent.PAYOUTS_MATCHED)
         return found
 
     async def hold(self, reason: str, now_us: int) -> None:
@@ -148,15 +149,13 @@ class Matching:
 
     def _tell(self, found: Unmatched) -> None:
         """Names each once; whoever wants the list again asks `payouts adopt`."""
-        lines = [f"journal entry {one.number} matches no payment: {one.body}" for one in found.payments]
-        lines += [
-            f"the wallet sent {txid}, which matches no payment: `engineroom payouts adopt {txid}`"
-            for txid in found.wallet_txids
-        ]
-        for line in lines:
-            if line not in self._told:
-                self._told.add(line)
-                log.error("%s", line)
+        for one in found.payments:
+            if one.number not in self._told:
+                log.error(LogEvent.ENTRY_UNMATCHED, entry=one.number, body=str(one.body))
+        for txid in found.wallet_txids:
+            if txid not in self._told:
+                log.error(LogEvent.SEND_UNMATCHED, txid=txid)
+        self._told |= {*(one.number for one in found.payments), *found.wallet_txids}
 
     async def _unmatched(self, sends: Mapping[str, WalletSend]) -> Unmatched:
         """With the wallet's sends by txid. One that has excluded payments is explained by them where it pays

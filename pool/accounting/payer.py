@@ -5,7 +5,6 @@ while a hold stands, the books do not add up, or the wallet has less than what i
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -25,13 +24,15 @@ from pool.accounting.open_payments import OpenPayments
 from pool.accounting.payment_watch import PaymentWatch
 from pool.accounting.policy_changes import EVERYTHING, RESTORED, SHORT_WALLET
 from pool.accounting.signer import CannotBeMade, PayerRules, Signer
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.storage.database import Database, Reader
 
 DAY_US = 86_400 * 1_000_000
 MOST_NAMED = 5
 NOBODY_IS_DUE = "nobody's balance has reached its minimum"
 
-log = logging.getLogger("engineroom.payments")
+log = Log("engineroom.payments")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -191,7 +192,7 @@ class Payer:
     async def _release(self, kind: str, reason: str, now_us: int) -> None:
         body = HoldReleased(scope=EVERYTHING, hold_kind=kind, reason=reason)
         await self._changes.make(body, now_us)
-        log.warning("payouts go on (%s): %s", kind, reason)
+        log.warning(LogEvent.PAYOUTS_RELEASED, hold=kind, reason=reason)
 
     async def preview(self, now_us: int) -> Batch:
         """Who would be in the next payment, and who not and why; holds and the wallet's coins left aside."""
@@ -242,5 +243,7 @@ class Payer:
 
         if await self._changes.decide(still_owed, now_us) is None:
             return None
-        log.info("payment %d planned: %d payees, %d sats", payment_id, len(items), sum(i.sats for i in items))
+        log.info(
+            LogEvent.PAYMENT_PLANNED, payment=payment_id, payees=len(items), sats=sum(i.sats for i in items)
+        )
         return payment_id

@@ -36,13 +36,15 @@ from pool.accounting.journal_entries import (
 from pool.accounting.open_payments import ChangedMeanwhile, OpenPayments, change
 from pool.accounting.payment_changes import Payment
 from pool.accounting.signer import CannotBeMade, Signer
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 
 STEPS_AT_ONCE = 10
 # A payment goes from planned to confirmed in four; more in one look would be a state that flaps.
 
 UNCONFIRMED = (PaymentState.PLANNED, PaymentState.SIGNED, PaymentState.BROADCAST, PaymentState.SET_ASIDE)
 
-log = logging.getLogger("engineroom.payments")
+log = Log("engineroom.payments")
 
 
 class PaymentWatch:
@@ -76,9 +78,9 @@ class PaymentWatch:
             try:
                 await self._follow(found.id, now_us, may_sign)
             except WalletRefused as error:
-                log.error("payment %d: %s", found.id, error.reason)
+                log.error(LogEvent.PAYMENT_TROUBLED, payment=found.id, reason=error.reason)
             except ChangedMeanwhile as error:
-                log.info("%s; it is looked at again", error)
+                log.info(LogEvent.PAYMENT_OVERTAKEN, reason=error)
 
     async def _follow(self, payment_id: int, now_us: int, may_sign: bool) -> None:
         for _ in range(STEPS_AT_ONCE):
@@ -120,7 +122,7 @@ class PaymentWatch:
         if isinstance(action, Sign) and hold is not None and await self._open.held_accounts(payment):
             return False  # it will never be signed with that account in it: the others need not wait
         if hold is not None and self._held.get(payment.id) != hold:
-            log.warning("payment %d waits: %s", payment.id, hold)
+            log.warning(LogEvent.PAYMENT_WAITING, payment=payment.id, hold=hold)
         self._held[payment.id] = hold or ""
         return hold is not None
 
@@ -141,11 +143,11 @@ class PaymentWatch:
             case Reopen(reason):
                 body = PaymentReopened(payment_id=payment.id, to_state="broadcast", reason=reason)
                 await change(self._changes, payment, body, now_us)
-                log.warning("payment %d is under way again: %s", payment.id, reason)
+                log.warning(LogEvent.PAYMENT_REOPENED, payment=payment.id, reason=reason)
             case SetAside(txid, reason):
                 aside = PaymentSetAside(payment_id=payment.id, conflicting_txid=txid, reason=reason)
                 await change(self._changes, payment, aside, now_us)
-                log.error("payment %d is set aside: %s", payment.id, reason)
+                log.error(LogEvent.PAYMENT_SET_ASIDE, payment=payment.id, reason=reason)
             case PlanAnew(txid, reason):
                 await self.abandon(payment, txid, reason, now_us)
             case Done():
@@ -180,8 +182,11 @@ class PaymentWatch:
         self._told[attempt.txid] = handed
         log.log(
             logging.WARNING if isinstance(handed, Rejected) else logging.INFO,
-            "payment %d attempt %d (%s) handed to the node: %s",
-            *(payment.id, number, attempt.txid, handed_text(handed)),
+            LogEvent.PAYMENT_SENT,
+            payment=payment.id,
+            attempt=number,
+            txid=attempt.txid,
+            answer=handed_text(handed),
         )
 
     async def _bump(
@@ -193,7 +198,7 @@ class PaymentWatch:
             if reason is None:
                 return True
             self._bumped_at[payment.id] = tip_height
-            log.warning("payment %d gets no higher fee: %s", payment.id, reason)
+            log.warning(LogEvent.PAYMENT_UNBUMPED, payment=payment.id, reason=reason)
         await self._hand_over(payment, number)
         return False
 
@@ -207,13 +212,13 @@ class PaymentWatch:
             height=sight.height,
         )
         await change(self._changes, payment, body, now_us)
-        log.info("payment %d is confirmed by %s", payment.id, attempt.txid)
+        log.info(LogEvent.PAYMENT_CONFIRMED, payment=payment.id, txid=attempt.txid)
 
     async def abandon(self, payment: Payment, txid: str | None, reason: str, now_us: int) -> None:
         """Give it up: its payees are owed again. `txid` is the transaction that excludes it."""
         body = PaymentAbandoned(payment_id=payment.id, conflicting_txid=txid, reason=reason)
         await change(self._changes, payment, body, now_us)
-        log.error("payment %d is given up, its payees are owed again: %s", payment.id, reason)
+        log.error(LogEvent.PAYMENT_ABANDONED, payment=payment.id, reason=reason)
         points = [point for attempt in payment.attempts for point in sorted(attempt.outpoints())]
         if points:
             await self._wallet.unlock(points)

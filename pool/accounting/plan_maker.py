@@ -6,7 +6,6 @@ plans carry nothing over: it may have paid that already. Nor do they while every
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -21,12 +20,15 @@ from pool.accounting.plan_store import store_plan
 from pool.accounting.policy_changes import BY_OPERATOR, EVERYTHING, SHORT_WALLET
 from pool.accounting.rewards import DAY_SECONDS, MICROSECONDS
 from pool.gateway.plan_file import look_at_plan, publish_plan
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+from pool.logs.redaction import AddressText
 from pool.storage.database import Database, Reader
 from stratum.work.address import AddressError, parse_address
 from stratum.work.coin import Network
 from stratum.work.difficulty import work_of_target
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 class PlanRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,12 +170,7 @@ class PlanMaker:
         weights = {one: work for one, work in worked.items() if one in kept}
         weights[ledger.OPERATOR] = weights.get(ledger.OPERATOR, 0) + whole - sum(weights.values())
         if not self._is_cut:
-            log.error(
-                "%d accounts would be paid by a coinbase, and a plan has %d at most: the smallest shares go "
-                "to the operator's account, and are to be credited by `accounts correct`",
-                len(accounts),
-                self._most_payees,
-            )
+            log.error(LogEvent.PLAN_CUT, accounts=len(accounts), most=self._most_payees)
         self._is_cut = True
         return weights, {one: sats for one, sats in owed.items() if one in kept | fee_accounts}
 
@@ -248,7 +245,7 @@ class PlanMaker:
                 scripts[account] = parse_address(payees.get(account, account), self._network).script
             except AddressError as error:
                 # Only a database of another network could hold it, and that is refused at the start.
-                log.error("account %s cannot be paid by a coinbase: %s", account, error)
+                log.error(LogEvent.ACCOUNT_UNPAYABLE, account=AddressText(account), error=error)
                 scripts[account] = self._rules.custody
         return scripts
 

@@ -5,8 +5,6 @@ an hour. While the operator's reserve is used up nothing is bought: work is cred
 the journal before any work is priced by them (buying.py, fee_means.py).
 """
 
-import logging
-
 import msgspec
 
 from payouts.pps import Rate, fee_part_sats, is_buying, units_for
@@ -18,13 +16,15 @@ from pool.accounting.fee_means import HOUR_US
 from pool.accounting.in_force import in_force
 from pool.accounting.journal_entries import Body, FeeMeanFixed
 from pool.accounting.names import Names
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.records import TemplateFacts
 from pool.storage.database import Database, Reader, Writer
 from pool.storage.work import columns
 
 NO_HOUR = 0  # in the name of a price that has no part of fees
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 class PriceRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,12 +105,9 @@ class Pricing:
 
     def _tell(self, was_on: bool, is_on: bool) -> None:
         if was_on and not is_on:
-            log.error(
-                "the reserve of %d sats is used up: new work is credited by window until it is filled again",
-                self._rules.reserve_sats,
-            )
+            log.error(LogEvent.RESERVE_USED_UP, reserve_sats=self._rules.reserve_sats)
         elif is_on and not was_on:
-            log.warning("the reserve is there again: new work is bought")
+            log.warning(LogEvent.RESERVE_FILLED)
 
     # ------------------------------------------------------------------ prices
 

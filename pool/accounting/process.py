@@ -1,7 +1,6 @@
 """[shell] The accountant as a process of its own: `engineroom accountant`, which the supervisor starts."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 
 from config.schema import Settings
@@ -11,6 +10,8 @@ from pool.accounting.matching import HistoriesDiffer
 from pool.app import stop_on_signals
 from pool.audit.keys import KeyRefused
 from pool.instruments.instruments import Instruments
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.storage.database import DatabaseError, DatabaseUnavailable, LeaseTaken
 from pool.supervisor import NEEDS_A_PERSON
 
@@ -20,7 +21,7 @@ LETTING_GO_SECONDS = 15.0
 # An accountant whose supervisor was killed ends by itself, and finishes what it is at. One that is still
 # there after this is another pool's, or was started twice.
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 async def run_accountant(
@@ -44,11 +45,11 @@ async def run_accountant(
             showing.cancel()
     except* DatabaseUnavailable as group:
         for gone in _leaves(group):
-            log.error("%s", gone)
+            log.error(LogEvent.ACCOUNTS_LOST, error=gone)
         code = TRY_AGAIN
     except* (DatabaseError, JournalError, HistoriesDiffer, KeyRefused, OSError) as group:
         for error in _leaves(group):
-            log.critical("%s", error)
+            log.critical(LogEvent.ACCOUNTS_REFUSED, error=error)
         code = NEEDS_A_PERSON
     return code
 
@@ -81,7 +82,7 @@ async def _opened(
                 raise
             if str(error) != told:
                 told = str(error)
-                log.error("the accounts cannot be opened yet: %s", error)
+                log.error(LogEvent.ACCOUNTS_UNOPENED, error=error)
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait([waiting], timeout=min(OPENING_SECONDS, letting_go_seconds))
         waiting.cancel()

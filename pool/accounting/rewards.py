@@ -6,8 +6,6 @@ so that an outage of this process, however long, costs nobody a share. A block w
 (a plan, solo) is credited at once, by the plan of its own job and by the outputs that stand in the chain.
 """
 
-import logging
-
 from pool.accounting import blocks, rounds
 from pool.accounting.blocks import Block
 from pool.accounting.changes import Changes
@@ -16,13 +14,15 @@ from pool.accounting.intake import CaughtUp
 from pool.accounting.journal_entries import BlockSettled, Body, OrphanJoins
 from pool.accounting.left_open import leave_open
 from pool.accounting.statements import Statements
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.storage.database import Database, Reader
 
 MICROSECONDS = 1_000_000
 
 __all__ = ["DAY_SECONDS", "MICROSECONDS", "PlanLost", "RewardRules", "Rewards"]
 
-log = logging.getLogger("engineroom.accounting")
+log = Log("engineroom.accounting")
 
 
 class Rewards:
@@ -46,7 +46,7 @@ class Rewards:
     def _tell_once(self, block: Block, error: PlanLost) -> None:
         if block.hash not in self._told:
             self._told.add(block.hash)
-            log.error("%s; its credits wait for `accounts settle`, see docs/operations.md, lost plan", error)
+            log.error(LogEvent.BLOCK_LEFT_OPEN, reason=error)
 
     async def settle_due(self, now_us: int, caught_up: CaughtUp | None) -> int:
         """Settle what can be settled now, oldest first; how many blocks that were. `caught_up` is how far the
@@ -96,10 +96,7 @@ class Rewards:
         if await self._changes.decide(choose, now_us) is None:
             return False
         log.info(
-            "block %s at height %d is settled (%s)",
-            block.hash,
-            block.height,
-            self._rules.of(block).scheme,
+            LogEvent.BLOCK_SETTLED, hash=block.hash, height=block.height, scheme=self._rules.of(block).scheme
         )
         return True
 

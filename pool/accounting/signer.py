@@ -3,7 +3,6 @@
 What is signed is stored, in the journal first, before anybody sees it; what is not stored was never signed.
 """
 
-import logging
 from collections.abc import Sequence
 
 import msgspec
@@ -19,11 +18,13 @@ from pool.accounting.changes import Changes
 from pool.accounting.journal_entries import FeeShare, PaymentSigned, SpentOutput
 from pool.accounting.open_payments import ChangedMeanwhile, OpenPayments, change
 from pool.accounting.payment_changes import Payment
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 
 ANY_PERCENT = 10**9
 NO_RATE = "the node knows no fee rate yet; payout.wallet.fallback_fee_sats_per_vbyte sets one"
 
-log = logging.getLogger("engineroom.payments")
+log = Log("engineroom.payments")
 
 
 class PayerRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +88,7 @@ class Signer:
             self.reasons.pop(payment_id, None)
         elif self.reasons.get(payment_id) != reason:
             self.reasons[payment_id] = reason
-            log.error("payment %d is not signed: %s", payment_id, reason)
+            log.error(LogEvent.PAYMENT_UNSIGNED, payment=payment_id, reason=reason)
 
     async def try_out(self, items: Sequence[Item], policy: FeePolicy) -> str | None:
         """Why the node would refuse a payment of these for good; None where it would not. Nothing is stored
@@ -151,7 +152,9 @@ class Signer:
             ),
             now_us,
         )
-        log.info("payment %d attempt %d signed: %s, fee %d sats", seen.id, number, signed.txid, made.fee_sats)
+        log.info(
+            LogEvent.PAYMENT_SIGNED, payment=seen.id, attempt=number, txid=signed.txid, fee_sats=made.fee_sats
+        )
 
     async def sign_planned(self, planned: Payment, now_us: int) -> str | None:
         """Sign a payment that a crash or a locked wallet has left: composed anew, with the same items.

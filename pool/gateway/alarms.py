@@ -1,9 +1,11 @@
 """What somebody must look at, by name: said once when it begins and once when it is over."""
 
-import logging
 from enum import StrEnum
 
-log = logging.getLogger("engineroom.alarms")
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+
+log = Log("engineroom.alarms")
 
 
 class Alarm(StrEnum):
@@ -27,10 +29,10 @@ class Alarms:
     def raised(self, name: Alarm, text: str) -> None:
         """It is so now; repeated calls are one alarm."""
         if name not in self.active:
-            log.error("ALARM %s: %s", name, text)
+            log.error(LogEvent.ALARM_RAISED, alarm=name, text=text)
         self.active[name] = text
 
     def over(self, name: Alarm) -> None:
         """It is so no more; nothing where it was not."""
         if self.active.pop(name, None) is not None:
-            log.warning("alarm over: %s", name)
+            log.warning(LogEvent.ALARM_ENDED, alarm=name)

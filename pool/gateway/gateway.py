@@ -4,7 +4,6 @@ It owns no socket and starts no task. New templates come in from the node's side
 submitter, events to the share keeper.
 """
 
-import logging
 import os
 from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol, cast
@@ -13,6 +12,8 @@ from pool.gateway.block_files import FoundFacts
 from pool.gateway.parking import Parking
 from pool.gateway.tally import ShareTally
 from pool.gateway.work_source import Variant, WorkSource
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from stratum.events import Event, Identity, SessionExport, Worker
 from stratum.extranonce import ExtranonceCounter
 from stratum.jobs import JobBook
@@ -21,6 +22,7 @@ from stratum.server import FanOut
 from stratum.session import Session
 from stratum.submissions import revoke
 from stratum.vardiff import DifficultyMemory
+from stratum.work.byteorder import displayed
 from stratum.work.job import Job
 from stratum.work.share import BlockCandidate
 from stratum.work.template import Template
@@ -33,7 +35,7 @@ ANNOUNCEMENT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 # The look whether it is time comes once a second.
 ANNOUNCEMENT_SECONDS = 28.0
 
-log = logging.getLogger("engineroom.gateway")
+log = Log("engineroom.gateway")
 
 
 class CandidateTaker(Protocol):
@@ -153,7 +155,7 @@ class Gateway:
         if not is_new:
             return
         if job is None:  # nobody submits to a job that the book has forgotten; the block's file tells of it
-            log.error("block %s has no job to be recorded with", candidate.block_hash[::-1].hex())
+            log.error(LogEvent.BLOCK_JOB_MISSING, hash=displayed(candidate.block_hash))
             return
         worker = None
         if candidate.account is not None and candidate.script is not None:
@@ -218,7 +220,7 @@ class Gateway:
             self._keeper.left(session.workers.values())
         if session.identity is not None:
             self._parking.park(session.export_for_resume(), session.peer, now)
-        log.debug("closed %s: %s", session.peer, session.closed_for)
+        log.debug(LogEvent.CONNECTION_CLOSED, peer=session.peer, reason=session.closed_for)
 
     # ------------------------------------------------------------------ told by the nodes
 
@@ -228,20 +230,20 @@ class Gateway:
         if self._work.new_template(template, received_at, self._now()):
             self._tip_heard_at = received_at if heard_at is None else heard_at
             log.info(
-                "new work at height %d from %s: %d transactions, %d sats",
-                template.height,
-                node_name,
-                len(template.transactions),
-                template.coinbase_value_sats,
+                LogEvent.WORK_RENEWED,
+                height=template.height,
+                node=node_name,
+                transactions=len(template.transactions),
+                reward_sats=template.coinbase_value_sats,
             )
         self._on_new_work()
 
     def nodes_lost(self, reason: str) -> None:
-        log.error("no node is left to work from: %s; miners stay connected and wait", reason)
+        log.error(LogEvent.MINERS_WAITING, reason=reason)
         self._work.lost()
 
     def nodes_back(self, node_name: str) -> None:
-        log.info("working from node %s again", node_name)
+        log.info(LogEvent.MINERS_SERVED, node=node_name)
 
     # ------------------------------------------------------------------ time
 

@@ -2,10 +2,13 @@
 
 import enum
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from pool.gateway.block_files import FoundBlock
+import msgspec
+
+from pool.gateway.block_files import HEADER_BYTES, FoundBlock, SavedBlock
 from pool.node.verdicts import Judgement, SubmitVerdict
+from stratum.work.coin import network
+from stratum.work.difficulty import difficulty_from_target
 
 PATIENCE_SECONDS = 600.0
 # How long a node that could not be asked, or that may only be behind (prev-blk-not-found), is given to say
@@ -56,14 +59,29 @@ def outcome_of(found: FoundBlock, verdicts: Sequence[SubmitVerdict]) -> Outcome:
     return Outcome.NOT_COUNTED if found.crosses_time_edge and is_expected else Outcome.REFUSED
 
 
-def described(found: FoundBlock) -> str:
-    found_at = datetime.fromtimestamp(found.found_at, UTC).isoformat(timespec="milliseconds")
-    return (
-        f"block {found.block_hash} at height {found.height} of {found.network}, worth {found.reward_sats} "
-        f"sats, found at {found_at} by user {found.user!r} (account {found.account}, "
-        f"worker {found.worker!r}) with job {found.job_id}:"
-    )
+def by_node(verdicts: Sequence[SubmitVerdict]) -> dict[str, str]:
+    """Each node's word by its name."""
+    return {verdict.node: verdict.text for verdict in verdicts}
 
 
 def told(verdicts: Sequence[SubmitVerdict]) -> str:
     return "; ".join(f"node {verdict.node}: {verdict.text}" for verdict in verdicts)
+
+
+class Difficulties(msgspec.Struct, frozen=True):
+    """Of the block's own hash, and the one it had to reach; in stratum's units of the coin."""
+
+    of_hash: float
+    of_network: float | None  # a file of schema 1 does not say it
+
+
+def difficulties_of(saved: SavedBlock) -> Difficulties:
+    """What a person reads of a block: the first is as lucky as it is above the second."""
+    found = saved.found
+    proof_of_work = network(*found.network.split(" ")).proof_of_work
+    value = int.from_bytes(proof_of_work.hash(bytes.fromhex(saved.block[: 2 * HEADER_BYTES])), "little")
+    target = int(found.network_target_hex, 16) if found.network_target_hex else 0
+    return Difficulties(
+        difficulty_from_target(max(1, value), proof_of_work.difficulty_1),
+        difficulty_from_target(target, proof_of_work.difficulty_1) if target else None,
+    )

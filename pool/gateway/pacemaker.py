@@ -4,7 +4,6 @@ One thread does all that may wait for the disk, one thing at a time. On the loop
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +13,8 @@ from pool.gateway.recorder import Recorder
 from pool.gateway.segment_files import SyncJob
 from pool.gateway.space import Space
 from pool.gateway.spool import Spool
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.clock import RecordClock
 
 SYNC_SECONDS = 0.05  # what a power cut costs at most
@@ -22,7 +23,7 @@ SYNC_RETRY_SECONDS = 1.0  # a disk that has failed is not asked twenty times a s
 BEAT_SECONDS = 0.25
 BEATS_A_SPACE_CHECK = 8
 
-log = logging.getLogger("engineroom.spool")
+log = Log("engineroom.spool")
 
 
 class Pacemaker:
@@ -83,7 +84,7 @@ class Pacemaker:
                     await asyncio.wait([self._syncing])
                 await self._write_the_end()
         except (OSError, TimeoutError) as error:
-            log.error("the spool is closed without its last sync: %s", error or "the disk hangs")
+            log.error(LogEvent.SPOOL_CLOSED_UNSYNCED, error=str(error) or "the disk hangs")
         else:
             self._spool.close()
         self._thread.shutdown(wait=False)

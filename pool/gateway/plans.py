@@ -23,12 +23,14 @@ import msgspec
 from payouts.plan import Plan
 from pool.gateway.block_wins import won_by_blocks
 from pool.gateway.plan_file import PlanNews, Signature, look_at_plan, write_whole
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 
 LOOK_SECONDS = 1.0
 SILENT_SECONDS = 60.0
 # The accountant writes every few seconds; a minute is beyond any pause of its own, such as a slow backup.
 
-log = logging.getLogger("engineroom.plans")
+log = Log("engineroom.plans")
 
 
 class Standing(enum.Enum):
@@ -132,7 +134,8 @@ class PlanHolder:
         is_waiting = self._plan is None and self._now() - self._started_at < SILENT_SECONDS
         is_alarm = standing in ALARMS and not is_waiting
         if (standing, is_alarm) != self._told:
-            log.log(logging.ERROR if is_alarm else logging.INFO, "%s", standing.value)
+            level = logging.ERROR if is_alarm else logging.INFO
+            log.log(level, LogEvent.PLAN_STOOD, standing=standing.value)
             self._told = (standing, is_alarm)
 
     def _take(self, news: PlanNews | None, *, at_start: bool = False) -> None:
@@ -141,7 +144,7 @@ class PlanHolder:
         self._signature = news.signature
         if news.plan is None:
             if news.trouble != self._trouble:
-                log.error("%s; the plan before it stands", news.trouble)
+                log.error(LogEvent.PLAN_REFUSED, trouble=news.trouble)
             self._trouble = news.trouble
             return
         self._trouble = None
@@ -162,16 +165,14 @@ class PlanHolder:
             return
         except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             self._won = self._plan.generation if self._plan is not None else 0
-            log.error("%s cannot be read (%s): no carry-over until a newer plan", self._won_file, error)
+            log.error(LogEvent.PLAN_WIN_UNREADABLE, path=self._won_file, error=error)
             return
         self._won = self._won_on_disk = won.generation
 
     def _recall_blocks(self) -> None:
         found = won_by_blocks(self._blocks, self._won_file)
         if found.is_unknown and self._plan is not None:
-            log.error(
-                "a block's file in %s says no generation: no carry-over until a newer plan", self._blocks
-            )
+            log.error(LogEvent.PLAN_WIN_UNKNOWN, path=self._blocks)
             self._won = max(self._won, self._plan.generation)
         self._won = max(self._won, found.generation)
 
@@ -181,7 +182,7 @@ class PlanHolder:
             await asyncio.to_thread(write_whole, self._won_file, document)
         except OSError as error:
             if not self._is_failing:
-                log.error("%s cannot be written (%s): tried again", self._won_file, error.strerror or error)
+                log.error(LogEvent.PLAN_WIN_UNSAVED, path=self._won_file, error=error.strerror or error)
             self._is_failing = True
             return
         self._is_failing = False

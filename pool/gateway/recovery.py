@@ -10,12 +10,13 @@ in use                      SpoolError
 
 import contextlib
 import fcntl
-import logging
 import os
 from pathlib import Path
 
 import msgspec
 
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.frames import (
     BLOCK_OVERHEAD,
     SpoolDamaged,
@@ -34,7 +35,7 @@ from pool.spool.segments import (
     segments_of,
 )
 
-log = logging.getLogger("engineroom.spool")
+log = Log("engineroom.spool")
 
 
 class Resumption(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ def recover(directory: Path, network: str, epoch_bytes: bytes) -> Resumption:
     try:
         return _end_of(segments)
     except SpoolDamaged as damage:
-        log.error("%s; it stays for the accountant to be told of, this gateway begins anew", damage)
+        log.error(LogEvent.SPOOL_DAMAGED, error=damage)
         return _new_epoch(epoch_bytes, *_last_seen(damage.segment))
 
 
@@ -111,7 +112,7 @@ def _end_of(segments: list[Segment]) -> Resumption:
             _sync(segment.path.parent)
             continue
         if torn_bytes:
-            log.warning("cut a torn tail of %d bytes off %s", torn_bytes, segment.path)
+            log.warning(LogEvent.SPOOL_TAIL_CUT, torn_bytes=torn_bytes, path=segment.path)
             os.truncate(segment.path, reading.offset)
             _sync(segment.path)
         last = frames[-1] if frames else reading.head
@@ -129,9 +130,7 @@ def _without_heads(directory: Path) -> tuple[int, int]:
             if seen == (0, 0):  # never whole: it holds nothing
                 segment.path.unlink()
             else:
-                log.error(
-                    "the head of %s is damaged; it stays as it is, this gateway begins anew", segment.path
-                )
+                log.error(LogEvent.SEGMENT_HEAD_DAMAGED, path=segment.path)
             latest = max(latest, seen)
     return latest
 

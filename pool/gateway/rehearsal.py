@@ -6,10 +6,11 @@ and the accounts are owed what they were not paid.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 from pool.gateway.coinbase_outputs import Shape
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.node.proposals import NoVerdict
 from pool.node.rpc import NodeError
 from stratum.work.block import assemble_block
@@ -29,7 +30,7 @@ WAITING_SHAPES = 64
 Propose = Callable[[str], Awaitable[str | None]]
 """A block in hex → None, or the node's reason; raises NodeError or NoVerdict where there is no answer."""
 
-log = logging.getLogger("engineroom.rehearsal")
+log = Log("engineroom.rehearsal")
 
 
 class Rehearsal:
@@ -92,7 +93,7 @@ class Rehearsal:
             return  # a newer template came; the next job of this shape is tried
         except NodeError as error:
             if str(error) != self._trouble:
-                log.warning("coinbases cannot be rehearsed: %s", error)
+                log.warning(LogEvent.REHEARSAL_FAILED, error=error)
             self._trouble = str(error)
             return
         self._trouble = None
@@ -100,12 +101,11 @@ class Rehearsal:
             self._remember(shape)
             return
         log.error(
-            "the node refuses a block whose coinbase has %d outputs (%s): such coinbases pay one output now; "
-            "job %s at height %d",
-            sum(count for _, count in shape),
-            reason,
-            job.id,
-            job.template.height,
+            LogEvent.COINBASE_REFUSED,
+            outputs=sum(count for _, count in shape),
+            reason=reason,
+            job=job.id,
+            height=job.template.height,
         )
         self._refused_at[shape] = self._now()
         self._on_refused()

@@ -1,16 +1,17 @@
 """The segment files that a gateway has open: makes, appends to, cuts, closes them. It decides nothing."""
 
-import logging
 from pathlib import Path
 
 import msgspec
 
 from pool.gateway.disk import Disk
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.frames import FRAME_VERSION, SegmentHead, encode_block
 from pool.spool.records import Record
 from pool.spool.segments import UNFINISHED, segment_path
 
-log = logging.getLogger("engineroom.spool")
+log = Log("engineroom.spool")
 
 
 class OpenSegment:
@@ -110,7 +111,7 @@ class SegmentFiles:
         try:
             self._disk.truncate(segment.descriptor, segment.size_bytes)
         except OSError as error:  # the next segment begins where this one's sound frames end
-            log.error("cannot cut %s: %s", segment.path, error)
+            log.error(LogEvent.SEGMENT_UNCUT, path=segment.path, error=error)
 
     def discard(self, segment: OpenSegment) -> None:
         """Close and delete it."""
@@ -121,10 +122,10 @@ class SegmentFiles:
         try:
             self._disk.close(segment.descriptor)
         except OSError as error:
-            log.error("cannot close %s: %s", segment.path, error)
+            log.error(LogEvent.SEGMENT_UNCLOSED, path=segment.path, error=error)
 
     def remove(self, segment: OpenSegment) -> None:
         try:
             self._disk.remove(segment.path)
         except OSError as error:
-            log.error("cannot remove %s: %s", segment.path, error)
+            log.error(LogEvent.SEGMENT_UNREMOVED, path=segment.path, error=error)

@@ -10,7 +10,6 @@ tries again. A sync that fails leaves the kernel's pages in doubt (fsync(2): an 
 what was not yet synced, which is kept in memory until then, is written again into a fresh segment.
 """
 
-import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,10 +21,12 @@ from pool.gateway.disk import Disk
 from pool.gateway.recovery import Resumption
 from pool.gateway.segment_files import OpenSegment, SegmentFiles, SyncJob
 from pool.gateway.space import MIB, Space
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.frames import FRAME_VERSION, Frame, encode_block
 from pool.spool.records import Definition, Happening, Record
 
-log = logging.getLogger("engineroom.spool")
+log = Log("engineroom.spool")
 
 
 class SpoolLimits(msgspec.Struct, frozen=True):
@@ -148,7 +149,7 @@ class Spool:
 
     def _mend(self, segment: OpenSegment, block: bytes, error: OSError, is_urgent: bool) -> bool:
         """Cut the broken frame off and write it into a fresh segment."""
-        log.error("cannot write to %s: %s", segment.path, error)
+        log.error(LogEvent.SPOOL_WRITE_FAILED, path=segment.path, error=error)
         self._retire(segment, cut=True)
         return self._begin_with(block, segment.definitions, is_urgent)
 

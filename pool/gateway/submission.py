@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -26,13 +27,16 @@ from pool.gateway.block_files import (
     SavedBlock,
     UnreadableBlock,
 )
-from pool.gateway.outcome import Outcome, described, has_answer, is_settled, outcome_of, told
+from pool.gateway.outcome import Outcome, by_node, difficulties_of, has_answer, is_settled, outcome_of
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+from pool.logs.redaction import AddressText, UserText
 from pool.node.verdicts import SubmitVerdict
 from stratum.work.block import assemble_block
 from stratum.work.byteorder import displayed
 from stratum.work.share import BlockCandidate
 
-logger = logging.getLogger("engineroom.blocks")
+log = Log("engineroom.blocks")
 
 SUBMISSIONS_AT_ONCE = 8
 # Half of the node's default -rpcworkqueue of 16: on regtest every share is a block, and a flood of them would
@@ -133,12 +137,12 @@ class Submitter:
         try:
             paths = await self._with_files(lambda: list(self._files.pending()))
         except OSError as error:
-            logger.error("blocks saved earlier cannot be listed: %s", error)
+            log.error(LogEvent.BLOCK_FILES_UNLISTED, error=error)
             return
         for path in paths:
             saved = await self._read_saved(path)
             if saved is not None:
-                logger.warning("block %s of an earlier run is submitted again", saved.found.block_hash)
+                log.warning(LogEvent.BLOCK_RESUBMITTED, hash=saved.found.block_hash)
                 self._start(self._submit_until_settled(saved, None), saved.found.block_hash)
 
     async def run(self) -> None:
@@ -155,7 +159,7 @@ class Submitter:
         late = dict(self._tasks)
         if late:
             named = ", ".join(list(late.values())[:MOST_NAMED])
-            logger.warning("without a verdict, kept for the next start: %d blocks, %s", len(late), named)
+            log.warning(LogEvent.BLOCKS_POSTPONED, blocks=len(late), hashes=named)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -187,7 +191,7 @@ class Submitter:
         error = None if task.cancelled() else task.exception()
         if error is None:
             return
-        logger.critical("block %s: its submission failed by a bug", block_hash_hex, exc_info=error)
+        log.critical(LogEvent.BLOCK_SUBMISSION_FAILED, error, hash=block_hash_hex)
         self._bug = error
         self._bug_met.set()
 
@@ -215,12 +219,12 @@ class Submitter:
             block_hex = await loop.run_in_executor(self._assembly_threads, _block_hex, candidate)
         except Exception:
             # A bug, and raised on; but what is needed to build the block by hand must not be lost.
-            logger.critical(
-                "block %s cannot be assembled: job %s header %s coinbase %s",
-                displayed(candidate.block_hash),
-                candidate.job_id,
-                candidate.header.hex(),
-                candidate.coinbase.hex(),
+            log.critical(
+                LogEvent.BLOCK_UNASSEMBLED,
+                hash=displayed(candidate.block_hash),
+                job=candidate.job_id,
+                header=candidate.header,
+                coinbase=candidate.coinbase,
             )
             raise
         return SavedBlock(found=self._found_block(candidate, facts), block=block_hex)
@@ -251,12 +255,15 @@ class Submitter:
 
     async def _submit_until_settled(self, saved: SavedBlock, saving: asyncio.Task[None] | None) -> None:
         answered_at: float | None = None
+        verdict_at: float | None = None  # Unix seconds of the first answer of all
         pause_seconds = FIRST_RETRY_SECONDS
         while True:
             async with self._slots:
                 verdicts = tuple(await self._nodes.submit_block(saved.block))
             # An outage does not count, however long: a node that comes back is behind, and says so at first.
             now = asyncio.get_running_loop().time()
+            if has_answer(verdicts) and verdict_at is None:
+                verdict_at = self._unix_now()
             if not has_answer(verdicts):
                 answered_at = None
             elif answered_at is None:
@@ -264,26 +271,54 @@ class Submitter:
             if is_settled(verdicts, 0.0 if answered_at is None else now - answered_at):
                 break
             if pause_seconds == FIRST_RETRY_SECONDS:
-                logger.error("%s not decided yet, is sent again: %s", described(saved.found), told(verdicts))
+                log.error(
+                    LogEvent.BLOCK_UNDECIDED,
+                    hash=saved.found.block_hash,
+                    height=saved.found.height,
+                    verdicts=by_node(verdicts),
+                )
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, LONGEST_RETRY_SECONDS)
         outcome = outcome_of(saved.found, verdicts)
-        self._tell(saved.found, outcome, verdicts)
+        self._tell(saved, outcome, verdicts, self._unix_now() if verdict_at is None else verdict_at)
         if saving is not None:
             await asyncio.shield(saving)
         await self._move(msgspec.structs.replace(saved, verdicts=verdicts), FOLDERS[outcome])
 
-    def _tell(self, found: FoundBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict]) -> None:
+    def _tell(
+        self, saved: SavedBlock, outcome: Outcome, verdicts: Sequence[SubmitVerdict], verdict_at: float
+    ) -> None:
+        """`verdict_at` is when nodes had answered first, Unix seconds."""
+        found = saved.found
         if outcome is Outcome.ACCEPTED:
             self._nodes.fetch_now()
-        logger.log(LOG_LEVELS[outcome], "%s %s: %s", described(found), outcome.value, told(verdicts))
+        difficulties = difficulties_of(saved)
+        log.log(
+            LOG_LEVELS[outcome],
+            LogEvent.BLOCK_FOUND,
+            hash=found.block_hash,
+            height=found.height,
+            network=found.network,
+            reward_sats=found.reward_sats,
+            transactions=found.transactions,
+            found_at=datetime.fromtimestamp(found.found_at, UTC).isoformat(timespec="milliseconds"),
+            user=UserText(found.user),
+            account=AddressText(found.account),
+            worker=found.worker,
+            job=found.job_id,
+            hash_difficulty=difficulties.of_hash,
+            network_difficulty=difficulties.of_network,
+            verdict_ms=max(0, round(1000 * (verdict_at - found.found_at))),
+            outcome=outcome.value,
+            verdicts=by_node(verdicts),
+        )
         self._listener.block_settled(found, outcome, verdicts)
 
     async def _save(self, saved: SavedBlock) -> None:
         try:
             await self._with_files(partial(self._save_with_room, saved))
         except OSError as error:
-            logger.error("block %s is not saved (%s); its submission goes on", saved.found.block_hash, error)
+            log.error(LogEvent.BLOCK_UNSAVED, hash=saved.found.block_hash, error=error)
 
     def _save_with_room(self, saved: SavedBlock) -> None:
         """Blocking. Raises OSError where even the space that was kept for this does not help."""
@@ -298,27 +333,27 @@ class Submitter:
         try:
             await self._with_files(partial(self._files.settle, saved, folder))
         except OSError as error:
-            logger.error("block %s: its verdicts are not saved (%s)", saved.found.block_hash, error)
+            log.error(LogEvent.BLOCK_VERDICT_UNSAVED, hash=saved.found.block_hash, error=error)
 
     async def _read_saved(self, path: Path) -> SavedBlock | None:
         """None for a file that is not to be submitted, after one log line that says why."""
         try:
             saved = await self._with_files(partial(self._files.read, path))
         except OSError as error:
-            logger.error("%s cannot be read: %s", path, error)
+            log.error(LogEvent.BLOCK_FILE_UNREADABLE, path=path, error=error)
             return None
         except NewerBlock as error:
-            logger.error("%s: left alone", error)
+            log.error(LogEvent.BLOCK_FILE_NEWER, reason=error)
             return None
         except UnreadableBlock as error:
             await self._set_aside(path, error)
             return None
         if saved.found.network != self._network:
-            logger.error(
-                "%s is a block of %s, this pool mines %s: left alone",
-                path,
-                saved.found.network,
-                self._network,
+            log.error(
+                LogEvent.BLOCK_FILE_OF_ANOTHER_NETWORK,
+                path=path,
+                network=saved.found.network,
+                own_network=self._network,
             )
             return None
         return saved
@@ -327,9 +362,9 @@ class Submitter:
         try:
             target = await self._with_files(partial(self._files.set_aside, path))
         except OSError as error:
-            logger.error("%s; it cannot be set aside either: %s", reason, error)
+            log.error(LogEvent.BLOCK_FILE_KEPT, reason=reason, error=error)
         else:
-            logger.error("%s; set aside as %s", reason, target)
+            log.error(LogEvent.BLOCK_FILE_SET_ASIDE, reason=reason, path=target)
 
     async def _with_files(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._file_thread, work)

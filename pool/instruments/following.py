@@ -4,19 +4,20 @@ A reader of its own beside the accountant's: charts go on while the database is 
 hold up the accounts. What is missing or damaged is passed over and told; only money waits for a person.
 """
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from pool.accounting.sources import epochs_on_disk
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.spool.frames import SpoolDamaged, SpoolGap
 from pool.spool.segments import segments_of
 from pool.spool.tail import Delivery, SourceTail, mark_behind
 
 FRAMES_AT_ONCE = 1_000  # of a busy gateway a second, some 50 ms of decoding
 
-log = logging.getLogger("engineroom.instruments")
+log = Log("engineroom.instruments")
 
 
 class Mark(NamedTuple):
@@ -100,7 +101,7 @@ class Follower:
         mark = mark_behind(error, segments_of(self._spool / source).get(epoch, []))
         if mark is None or mark <= self._marks[key]:
             return False
-        log.warning("%s; the charts go on behind it", error)
+        log.warning(LogEvent.CHARTS_SKIPPED, error=error)
         self._marks[key] = mark
         self._after_gap.add(key)
         self._tails[key] = self._tail(key, is_over=key in self._over)

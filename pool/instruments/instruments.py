@@ -5,7 +5,6 @@ something is wrong. One thread reads frames and renders pages, one at a time.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,8 @@ from pool.instruments.gateway_metrics import GATEWAY_METRICS, of_gateway
 from pool.instruments.health import Health, judge
 from pool.instruments.listener import Listener
 from pool.instruments.memory import Memory, MemoryRefused
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.metrics import Exposition
 from pool.spool.frames import SpoolError
 from pool.spool.segments import Segment, read_head, segments_of
@@ -32,7 +33,7 @@ SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by 
 MOST_HEADS = 1_000  # of segments, an hour each: six weeks without an accountant
 METRICS = (*ACCOUNT_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
 
-log = logging.getLogger("engineroom.instruments")
+log = Log("engineroom.instruments")
 
 
 class Instruments:
@@ -63,7 +64,7 @@ class Instruments:
         try:
             remembered = self._memory.load()
         except MemoryRefused as error:
-            log.warning("%s; the charts' windows begin anew", error)
+            log.warning(LogEvent.CHARTS_FORGOTTEN, error=error)
             remembered = None
         if remembered is None:
             return Board(time.time()), []
@@ -104,7 +105,7 @@ class Instruments:
             self._sizes = list(self._spool_sizes(time.time()))
         except (OSError, SpoolError) as error:
             if str(error) != self._trouble:
-                log.error("the charts wait: %s", error)
+                log.error(LogEvent.CHARTS_WAITING, error=error)
             self._trouble = str(error)
         else:
             self._trouble = ""
@@ -113,7 +114,7 @@ class Instruments:
         try:
             self._memory.save(self._board.export(), self._follower.marks)
         except OSError as error:
-            log.error("what the charts' windows hold is not kept: %s", error)
+            log.error(LogEvent.CHARTS_NOT_KEPT, error=error)
 
     def _spool_sizes(self, now: float) -> Iterator[Reading]:
         for source in self._board.gateways:

@@ -1,18 +1,19 @@
 """[shell] The metrics' listener: /metrics, /healthz and /readyz over HTTP, and nothing else."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
 
 from pool.instruments.health import Health
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.metrics import CONTENT_TYPE
 
 RETRY_SECONDS = 10.0  # of a port that is taken: the accounts are kept meanwhile
 
-log = logging.getLogger("engineroom.instruments")
+log = Log("engineroom.instruments")
 
 
 class Listener:
@@ -20,13 +21,13 @@ class Listener:
 
     def __init__(
         self,
-        address: str,
+        host: str,
         port: int,
         render: Callable[[], Awaitable[bytes]],
         health: Callable[[], Health],
     ) -> None:
         self.port: int | None = None
-        self._address = address
+        self._host = host
         self._wanted_port = port
         self._render = render
         self._health = health
@@ -48,22 +49,23 @@ class Listener:
     async def _listen(self, runner: web.AppRunner) -> None:
         is_told = False
         while True:
-            site = web.TCPSite(runner, self._address, self._wanted_port)
+            site = web.TCPSite(runner, self._host, self._wanted_port)
             try:
                 await site.start()
             except OSError as error:
                 if not is_told:
                     is_told = True
                     log.error(
-                        "cannot listen for Prometheus on %s port %d: %s; change metrics.port, or stop what "
-                        "uses it",
-                        *(self._address, self._wanted_port, error.strerror or error),
+                        LogEvent.METRICS_REFUSED,
+                        host=self._host,
+                        port=self._wanted_port,
+                        error=error.strerror or str(error),
                     )
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             self.port = runner.addresses[0][1]
-            shown = f"[{self._address}]" if ":" in self._address else self._address
-            log.info("metrics on http://%s:%d/metrics", shown, self.port)
+            shown = f"[{self._host}]" if ":" in self._host else self._host
+            log.info(LogEvent.METRICS_LISTENING, host=shown, port=self.port)
             return
 
     async def _metrics(self, request: web.Request) -> web.Response:

@@ -348,6 +348,26 @@ class LogEvent(enum.Enum):
         "who makes a payment impossible cannot be found out now: {error}", "It is tried again."
     )
 
+    # ------------------------------------------------------------------ instruments
+
+    METRICS_LISTENING = Entry("metrics on http://{host}:{port}/metrics", "Prometheus can scrape.")
+    METRICS_REFUSED = Entry(
+        "cannot listen for Prometheus on {host} port {port}: {error}; change metrics.port, or stop what uses "
+        "it",
+        "The accounts are kept all the same; it is tried again every ten seconds.",
+    )
+    CHARTS_SKIPPED = Entry(
+        "{error}; the charts go on behind it", "Frames are missing or damaged: the charts have a hole."
+    )
+    CHARTS_WAITING = Entry("the charts wait: {error}", "The spools cannot be read.")
+    CHARTS_FORGOTTEN = Entry(
+        "{error}; the charts' windows begin anew", "What the instruments remembered cannot be used."
+    )
+    CHARTS_NOT_KEPT = Entry(
+        "what the charts' windows hold is not kept: {error}",
+        "After a restart they go on from what was kept before.",
+    )
+
     # ------------------------------------------------------------------ the log itself
 
     LIBRARY_SPOKE = Entry("{text}", "A line of a library or of Python itself.")

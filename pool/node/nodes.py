@@ -6,7 +6,6 @@ and a template that was overtaken before anyone looked is never told of at all.
 """
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Protocol
 
 import msgspec
 
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
 from pool.node.endpoint import NodeEndpoint
 from pool.node.health import Health, TroubleKind, assess, choose
 from pool.node.proposals import NoVerdict, propose_block
@@ -26,7 +27,7 @@ from stratum.work.coin import Network
 from stratum.work.hashing import sha256d
 from stratum.work.template import Template
 
-logger = logging.getLogger("engineroom.node")
+log = Log("engineroom.node")
 
 STRAGGLER_SECONDS = 2.0
 # Once a node has accepted a block, the others' verdicts are news for the log, and a hanging node must not
@@ -217,11 +218,11 @@ class Nodes:
             return
         if self._are_lost:
             self._are_lost = False
-            logger.info("work comes again, from node %s", source)
+            log.info(LogEvent.WORK_CAME_BACK, node=source)
             self._listener.nodes_back(source)
         elif before is not None:
             self.failovers += 1
-            logger.warning("work comes from node %s now, no longer from %s", source, before)
+            log.warning(LogEvent.WORK_MOVED, node=source, before=before)
 
     def _lose(self) -> None:
         """At the start, nothing is lost before every node has been asked."""
@@ -234,7 +235,7 @@ class Nodes:
         self._are_lost = True
         self._published = None
         reason = "; ".join(f"node {name} {trouble.text}" for name, trouble in troubles.items() if trouble)
-        logger.error("no node supplies work: %s", reason)
+        log.error(LogEvent.NODES_LOST, reason=reason)
         self._listener.nodes_lost(reason)
 
     def _publish(self) -> None:
@@ -265,6 +266,6 @@ def _log_change(watch: NodeWatch, before: Health | None, after: Health) -> None:
     trouble = after.trouble
     if trouble is None:
         if before is None or before.trouble is not None:
-            logger.info("node %s is healthy, at height %d", watch.name, watch.observation().blocks)
+            log.info(LogEvent.NODE_HEALTHY, node=watch.name, height=watch.observation().blocks)
     elif trouble.kind is not kind_before and trouble.kind is not TroubleKind.NOT_ASKED:
-        logger.warning("node %s %s", watch.name, trouble.text)
+        log.warning(LogEvent.NODE_TROUBLED, node=watch.name, trouble=trouble.text)

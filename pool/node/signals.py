@@ -6,7 +6,6 @@ question, and polling finds what no hint told. Neither fetches anything.
 
 import asyncio
 import contextlib
-import logging
 import socket
 import stat
 from collections.abc import Callable
@@ -15,7 +14,11 @@ from pathlib import Path
 import zmq
 import zmq.asyncio
 
-logger = logging.getLogger("engineroom.node")
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+from pool.logs.redaction import UrlText
+
+log = Log("engineroom.node")
 
 HASH_BYTES = 32
 SEQUENCE_BYTES = 4
@@ -60,8 +63,8 @@ class HashblockSubscriber:
             while True:
                 self.received(await subscriber.recv_multipart())
         except zmq.ZMQError as error:
-            logger.error(
-                "node %s: no hashblock messages, zmq_hashblock %s: %s", self._node_name, self._address, error
+            log.error(
+                LogEvent.HASHBLOCK_FAILED, node=self._node_name, endpoint=UrlText(self._address), error=error
             )
         finally:
             subscriber.close(linger=0)
@@ -79,13 +82,11 @@ class HashblockSubscriber:
         """The node's tip has changed, whoever noticed."""
         self._silent_tip_changes += 1
         if self._silent_tip_changes == SILENT_TIP_CHANGES:
-            logger.warning(
-                "node %s: %d new tips and no hashblock message from %s; new work waits for polling. "
-                "Start the node with -zmqpubhashblock=%s, or, if it is built without ZMQ, use blocknotify",
-                self._node_name,
-                SILENT_TIP_CHANGES,
-                self._address,
-                self._address,
+            log.warning(
+                LogEvent.HASHBLOCK_SILENT,
+                node=self._node_name,
+                tips=SILENT_TIP_CHANGES,
+                endpoint=UrlText(self._address),
             )
 
     def _open(self, subscriber: zmq.asyncio.Socket) -> None:
@@ -104,7 +105,7 @@ class HashblockSubscriber:
         if self._sequence is not None and sequence > self._sequence + 1:
             missed = sequence - self._sequence - 1
             self.missed += missed
-            logger.info("node %s: %d hashblock messages were lost before this one", self._node_name, missed)
+            log.info(LogEvent.HASHBLOCK_MISSED, node=self._node_name, missed=missed)
         self._sequence = sequence
 
 

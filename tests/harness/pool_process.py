@@ -24,7 +24,7 @@ PAYOUT_ADDRESSES = {
     "bitcoin": "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080",  # the generator point, as in BIP 173
     "litecoin": "rltc1qw508d6qejxtdg4y5r3zarvary0c5xw7k693xs3",  # the same program
 }
-LISTENING = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
+LISTENING = re.compile(r'listening on 127\.0\.0\.1:(\d+)|"pool_listening".*"port":(\d+)')
 ALGORITHMS = {"bitcoin": "sha256d", "litecoin": "scrypt"}
 EASY_DIFFICULTIES = {  # about 43,000 and 66 hashes a share: a second or less
     "bitcoin": "{start: 0.00001, minimum: 0.000001}",
@@ -46,6 +46,7 @@ class RunningPool:
         payout: str | None = None,
         drain_seconds: float = 0,
         accountant: bool = False,
+        log: str = "{format: console}",
     ) -> None:
         self.coin = nodes[0].coin
         self.algorithm = ALGORITHMS[self.coin]
@@ -63,7 +64,9 @@ class RunningPool:
         difficulty = difficulty or EASY_DIFFICULTIES[self.coin]
         payout = payout or f"{{scheme: pplns, address: {self.address}}}"
         self.settings_file.write_text(
-            settings_text(nodes, payout, difficulty) + stratum_extra + f"drain_seconds: {drain_seconds}\n"
+            settings_text(nodes, payout, difficulty)
+            + stratum_extra
+            + f"drain_seconds: {drain_seconds}\nlog: {log}\n"
         )
 
     async def __aenter__(self) -> Self:
@@ -73,10 +76,10 @@ class RunningPool:
             stderr=asyncio.subprocess.PIPE,
         )
         self._reader = asyncio.create_task(self._read())
-        line = await self.says("listening on", START_SECONDS)
+        line = await self.says("listening", START_SECONDS)
         match = LISTENING.search(line)
         assert match is not None, line
-        self.port = int(match[1])
+        self.port = int(match[1] or match[2])
         return self
 
     async def __aexit__(

@@ -1,9 +1,10 @@
 """When verdicts are final, and what they make of a block: tables."""
 
+import msgspec
 import pytest
 
-from pool.gateway.block_files import FoundBlock
-from pool.gateway.outcome import Outcome, described, is_settled, outcome_of
+from pool.gateway.block_files import FoundBlock, SavedBlock
+from pool.gateway.outcome import Outcome, difficulties_of, is_settled, outcome_of
 from pool.node.verdicts import Judgement, SubmitVerdict
 
 YES, SIDE, NO, NOT_YET, SILENT = (
@@ -91,9 +92,33 @@ def test_a_refusal_that_did_not_pass_in_time_is_one() -> None:
     assert outcome_of(found(crosses_time_edge=True), [NOT_YET]) is Outcome.REFUSED  # not for its time
 
 
-def test_a_user_name_cannot_break_the_log_line() -> None:
-    line = described(found(user="a\nblock accepted\x1b[2J"))
-    assert "\n" not in line
-    assert "\x1b" not in line
-    # 1,700,000,000 s after 1970 is 2023-11-14 22:13:20 UTC
-    assert "found at 2023-11-14T22:13:20.250+00:00" in line
+# The genesis blocks' headers: bitcoin's (hash 000000000019d668…), litecoin's (scrypt hash 0000050c34a6…).
+BITCOIN_GENESIS = (
+    "01000000" + 64 * "0" + "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"
+    "29ab5f49" + "ffff001d" + "1dac2b7c"
+)
+LITECOIN_GENESIS = (
+    "01000000" + 64 * "0" + "d9ced4ed1130f7b7faad9be25323ffafa33232a17c3edf6cfd97bee6bafbdd97"
+    "b9aa8e4e" + "f0ff0f1e" + "cd513f7c"
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "header_hex", "target_hex", "of_hash", "of_network"),
+    [
+        # as their first four bytes that differ: difficulty 1 ffff0000, the hash 0019d668.9c:
+        # 4,294,901,760 / 1,693,288.61
+        ("bitcoin mainnet", BITCOIN_GENESIS, "00000000ffff" + 52 * "0", 2536.43, 1.0),
+        # scrypt's difficulty 1 is 0000ffff0000…, the hash 0000050c34a6…: 4,294,901,760 / 84,685,990;
+        # bits 1e0ffff0 are the target 00000ffff000…: 0xffff0000 / 0x0ffff000 = 16
+        ("litecoin mainnet", LITECOIN_GENESIS, "00000ffff0" + 54 * "0", 50.7156, 16.0),
+        ("bitcoin mainnet", BITCOIN_GENESIS, "", 2536.43, None),
+    ],
+)
+def test_a_blocks_difficulties_are_its_own_hashs_and_the_networks(
+    network: str, header_hex: str, target_hex: str, of_hash: float, of_network: float | None
+) -> None:
+    block = msgspec.structs.replace(found(), network=network, network_target_hex=target_hex)
+    worth = difficulties_of(SavedBlock(found=block, block=header_hex + "00"))
+    assert worth.of_hash == pytest.approx(of_hash, rel=1e-5)
+    assert worth.of_network == of_network

@@ -17,6 +17,7 @@ import pytest
 from pool.gateway.block_files import BlockFiles, FoundBlock, FoundFacts
 from pool.gateway.outcome import Outcome
 from pool.gateway.submission import Submitter
+from pool.logs.line import Line
 from pool.node.verdicts import Judgement, SubmitVerdict
 from stratum.work.block import assemble_block
 from stratum.work.coin import network
@@ -160,6 +161,54 @@ async def test_a_candidate_is_sent_kept_and_told_of(tmp_path: Path, caplog: pyte
     (line,) = messages(caplog)
     for word in (candidate.block_hash[::-1].hex(), "height 101", "alice.rig", "0a1b", "accepted", "node a"):
         assert word in line
+
+
+async def test_a_block_found_is_one_line_with_everything_in_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    address = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP 173
+    candidate = msgspec.structs.replace(a_candidate(), account=address, user=f"{address}.rig")
+    nodes = FakeNodes([*ACCEPTED, SubmitVerdict("b", Judgement.SILENT, "has not answered yet")])
+    submitter = Submitter(tmp_path, nodes, Settled(), network=NETWORK, unix_now=lambda: 1_700_000_000.5)
+    submitter.hand_over(candidate, FoundFacts(1_700_000_000_250_000))
+    await submitter.drain(5)
+    (record,) = [record for record in caplog.records if record.name == "engineroom.blocks"]
+    assert isinstance(record.msg, Line)
+    value = int.from_bytes(candidate.block_hash, "little")
+    values = record.msg.values(full_addresses=False)
+    # regtest's target 7fffff·2^232 is as far above difficulty 1, ffff·2^208, as 1 / 4.656e-10
+    assert values.pop("network_difficulty") == pytest.approx(4.656e-10, rel=1e-3)
+    assert values.pop("hash_difficulty") == pytest.approx(0xFFFF * 2**208 / value)
+    assert values == {
+        "hash": candidate.block_hash[::-1].hex(),
+        "height": 101,
+        "network": NETWORK,
+        "reward_sats": 5_000_000_000,
+        "transactions": 1,
+        "found_at": "2023-11-14T22:13:20.250+00:00",  # 1,700,000,000 s after 1970 is 22:13:20
+        "user": "bcrt1q…ygt080.rig",
+        "account": "bcrt1q…ygt080",
+        "worker": "rig",
+        "job": "0a1b",
+        "verdict_ms": 250,
+        "outcome": "accepted",
+        "verdicts": {"a": "accepted", "b": "has not answered yet"},
+    }
+    assert record.getMessage().endswith(
+        ", answered 250 ms later: accepted: node a: accepted; b: has not answered yet"
+    )
+
+
+async def test_the_milliseconds_are_until_the_first_answer_not_until_the_last(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    nodes, clock = FakeNodes(UNREACHABLE, BEHIND, ACCEPTED), iter(range(1, 100))
+    submitter = Submitter(tmp_path, nodes, Settled(), network=NETWORK, unix_now=lambda: next(clock))
+    submitter.hand_over(a_candidate())  # found at second 1, BEHIND comes at second 2
+    await submitter.drain(5)
+    assert ", answered 1000 ms later: accepted" in messages(caplog)[-1]
 
 
 async def test_the_same_header_is_sent_once_and_another_at_the_same_time(tmp_path: Path) -> None:
