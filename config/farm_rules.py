@@ -1,136 +1,66 @@
-"""What the settings of a farm have to do with each other. Pure but for the table of time zones.
+"""What the settings of the farm must be that no bound can state: expressions that say a place. Pure.
 
-Generators as in `config.rules`. A setting that would have no effect is refused, not passed over: whoever
-wrote it expects something that will not happen.
+Generators as in `config.rules`.
 """
 
-import difflib
-import zoneinfo
+import re
 from collections.abc import Iterator
 
-from config.draft import as_far_as_known, known
-from config.farm_schema import PowerSettings, TariffSettings
+from config.draft import as_far_as_known
+from config.farm_places_schema import MOST_LEVELS
+from config.farm_schema import FarmSettings
+from config.power_rules import power_problems
 from config.problems import Problem
 from config.schema import Settings
-from config.week import gaps, shared, spans_of, spans_text
 
-MONEY = ("price_per_kwh", "tariffs", "fixed_cost_per_month", "coin_price", "coin_price_file")
+POSITION = "position"
+_EXAMPLE = "(?P<row>[0-9]+)-(?P<rack>[0-9]+)"
+_LEVEL = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)  # they stand in tables and in labels of metrics
 
 
 def farm_problems(settings: Settings) -> Iterator[Problem]:
-    """Everything about the farm that contradicts something else."""
-    power = settings.farm.power
-    yield from as_far_as_known(
-        _currency(power),
-        _one_price_of_power(power),
-        _time_zone(power),
-        _entries(power),
-        _coverage(power),
-        _pause(power),
-        _coin_price(power),
-    )
+    """Everything about the farm that cannot be."""
+    farm = settings.farm
+    yield from as_far_as_known(_name_pattern(farm), _accounts(farm), _power(farm))
 
 
-def _problem(key: str, message: str) -> Problem:
-    return Problem(f"farm.power.{key}", None, message)
+def levels_of(pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """The named groups of a name pattern in their order, without the machine's own `position`."""
+    return tuple(name for name in pattern.groupindex if name != POSITION)
 
 
-# ---------------------------------------------------------------------- prices
+def _power(farm: FarmSettings) -> Iterator[Problem]:
+    yield from power_problems(farm.power)
 
 
-def _currency(power: PowerSettings) -> Iterator[Problem]:
-    defaults = PowerSettings()
-    amounts = [name for name in MONEY if getattr(power, name) != getattr(defaults, name)]
-    if amounts and power.currency is None:
-        yield _problem("currency", f"is missing: it says what {amounts[0]} is in, for example CNY")
-    elif power.currency is not None and not amounts:
-        yield _problem("currency", "has no effect without a price of power or of the coin; remove it")
-
-
-def _one_price_of_power(power: PowerSettings) -> Iterator[Problem]:
-    if power.price_per_kwh is not None and power.tariffs:
-        yield _problem("price_per_kwh", "and tariffs are both given; keep one")
-
-
-def _coin_price(power: PowerSettings) -> Iterator[Problem]:
-    if power.coin_price is not None and power.coin_price_file is not None:
-        yield _problem("coin_price", "and coin_price_file are both given; keep one")
-    elif power.coin_price_file is None:
-        default = PowerSettings().coin_price_max_age_hours
-        if power.coin_price_max_age_hours != default:
-            yield _problem("coin_price_max_age_hours", "has no effect without coin_price_file; remove it")
-
-
-def _pause(power: PowerSettings) -> Iterator[Problem]:
-    bound, key = power.pause_above_price_per_kwh, "pause_above_price_per_kwh"
-    if bound is None:
+def _name_pattern(farm: FarmSettings) -> Iterator[Problem]:
+    key, text = "farm.name_pattern", farm.name_pattern
+    if text is None:
         return
-    if not power.tariffs:
-        message = "has no effect without tariffs: a price that never changes pauses all machines or none"
-        yield _problem(key, f"{message}; remove it")
+    try:
+        pattern = re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        said = error.msg if isinstance(error, re.error) else "it is too large"
+        place = f" at character {error.pos + 1}" if isinstance(error, re.error) and error.pos else ""
+        yield Problem(key, None, f"is no regular expression: {said}{place}")
         return
-    prices = [tariff.price_per_kwh for tariff in power.tariffs]
-    if max(prices) <= bound:
-        yield _problem(key, f"is {bound:g}, and no tariff costs more: nothing would ever pause; remove it")
-    elif min(prices) > bound:
-        message = f"is {bound:g}, and every tariff costs more: all machines would stand still for ever"
-        yield _problem(key, f"{message}; choose a higher one")
+    names, levels = list(pattern.groupindex), levels_of(pattern)
+    odd = [name for name in names if _LEVEL.fullmatch(name) is None]
+    if odd:
+        message = f"names a level {odd[0]!r}; write small letters, digits and _, at most 32 of them"
+        yield Problem(key, None, message)
+    elif not levels:
+        yield Problem(key, None, f"names no level: write at least one named group, as in {_EXAMPLE}")
+    elif len(levels) > MOST_LEVELS:
+        yield Problem(key, None, f"names {len(levels)} levels; at most {MOST_LEVELS} are possible")
+    elif POSITION in names[:-1]:
+        message = f"has {POSITION} before {names[-1]}; it is the place within a group and stands last"
+        yield Problem(key, None, message)
 
 
-# ---------------------------------------------------------------------- times
-
-
-def _time_zone(power: PowerSettings) -> Iterator[Problem]:
-    name = power.time_zone
-    if name is None:
-        if power.tariffs:
-            yield _problem("time_zone", "is missing: it says whose clock tariffs go by, for example UTC")
-        return
-    if known(lambda: power.tariffs) == ():
-        yield _problem("time_zone", "has no effect without tariffs; remove it")
-        return
-    names = zoneinfo.available_timezones()
-    if not names:
-        message = f"is {name}, and this machine has no table of time zones; install its package tzdata"
-        yield _problem("time_zone", message)
-    elif name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}?" if near else "write one like Asia/Shanghai or UTC"
-        yield _problem("time_zone", f"is {name!r}, which is no time zone of the IANA table; {hint}")
-
-
-def _entries(power: PowerSettings) -> Iterator[Problem]:
-    for position, tariff in enumerate(power.tariffs):
-        key = f"tariffs.{position}"
-        yield from as_far_as_known(_length(tariff, key), _days(tariff, key))
-
-
-def _length(tariff: TariffSettings, key: str) -> Iterator[Problem]:
-    if tariff.from_ == tariff.to:
-        message = 'is when it begins, too; for a whole day write from: "00:00" and to: "24:00"'
-        yield _problem(f"{key}.to", message)
-
-
-def _days(tariff: TariffSettings, key: str) -> Iterator[Problem]:
-    for position, day in enumerate(tariff.days):
-        if day in tariff.days[:position]:
-            yield _problem(f"{key}.days.{position}", f"is {day} once more; name each day once")
-
-
-def _coverage(power: PowerSettings) -> Iterator[Problem]:
-    """Of tariffs that all have a beginning and an end that can be used."""
-    tariffs = power.tariffs
-    if not tariffs or any(tariff.from_ == tariff.to for tariff in tariffs):
-        return
-    spans = [spans_of(tariff) for tariff in tariffs]
-    for position, own in enumerate(spans):
-        for earlier in range(position):
-            twice = list(shared(own, spans[earlier]))
-            if twice:
-                other = f"the tariff from {tariffs[earlier].from_} to {tariffs[earlier].to}"
-                message = f"has minutes that {other} has too, and each has one price: {spans_text(twice)}"
-                yield _problem(f"tariffs.{position}", message)
-                break  # one hint an entry: whoever wrote it 32 times needs no 496 lines
-    missing = list(gaps(span for each in spans for span in each))
-    if missing:
-        yield _problem("tariffs", f"leave minutes without a price: {spans_text(missing)}")
+def _accounts(farm: FarmSettings) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for place, account in enumerate(farm.accounts):
+        if account in seen:
+            yield Problem(f"farm.accounts.{place}", None, f"{account} is there twice; write each once")
+        seen.add(account)

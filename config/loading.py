@@ -160,6 +160,9 @@ def _paths(draft: Draft[Settings]) -> Iterator[tuple[Draft[Any], Sequence[str], 
     yield draft, ("data_directory", "notify_socket"), ""
     for node, prefix in _nodes(draft):
         yield node, ("cookie_file",), prefix
+    farm = draft.values.get("farm")
+    if isinstance(farm, Draft):
+        yield farm, ("inventory",), "farm."
     power = _inner(draft, "farm", "power")
     if power is not None:
         yield power, ("coin_price_file",), "farm.power."

@@ -1,7 +1,8 @@
 """What settings have to do with each other: rules that no single field can state. Pure; it reads nothing.
 
 Each rule is a generator that reads what it judges, and no more: at a field that is unknown it ends, and the
-others go on (see config.draft). Those of money are in config.payout_rules, of farms in config.farm_rules.
+others go on (see config.draft). Those of money are in config.payout_rules, those of a farm in
+config.farm_rules.
 """
 
 import ipaddress

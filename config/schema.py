@@ -3,6 +3,7 @@
 The prose is written once, here: `config.reference` prints it as the commented reference file,
 `config.loading` quotes the bounds in its errors. Fields of type Secret are never read from the file itself.
 What concerns money is in `config.payout_schema`, what concerns machines in `config.farm_schema`.
+What concerns money is in `config.payout_schema`, what concerns a farm in `config.farm_schema`.
 """
 
 from typing import Annotated, Literal

@@ -7,7 +7,7 @@ summer time does to them is the business of whoever knows the date (`pool.farm.t
 from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
-from config.farm_schema import TariffSettings, Weekday
+from config.power_schema import TariffSettings, Weekday
 
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)
 DAY_MINUTES = 1_440

@@ -15,7 +15,11 @@ from stratum.work.coinbase import MAXIMUM_SCRIPT_BYTES, longest_script_bytes
 
 def offline_problems(settings: Settings) -> list[Problem]:
     """Everything that is wrong with settings as far as can be told without asking a node."""
-    return list(as_far_as_known(_address(settings), _fee_addresses(settings), _tag(settings)))
+    return list(
+        as_far_as_known(
+            _address(settings), _fee_addresses(settings), _farm_accounts(settings), _tag(settings)
+        )
+    )
 
 
 def extranonce_bytes(coin_network: Network) -> int:
@@ -44,6 +48,14 @@ def _fee_addresses(settings: Settings) -> Iterator[Problem]:
         if address is not None and address.text in seen:
             yield Problem(key, None, f"{text} is there twice; give each its own")
         seen |= {address.text} if address is not None else set()
+
+
+def _farm_accounts(settings: Settings) -> Iterator[Problem]:
+    coin_network = _coin_network(settings)
+    if coin_network is None:
+        return
+    for position, text in enumerate(settings.farm.accounts):
+        yield from _parsed(text, coin_network, f"farm.accounts.{position}")[1]
 
 
 def _recipient(fee: FeeSettings) -> str | None:

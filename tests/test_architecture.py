@@ -46,6 +46,8 @@ PURE_IN_POOL = {
     "pool/farm/economics.py",
     "pool/farm/economics_text.py",
     "pool/farm/tariff.py",
+    "pool/farm/inventory.py",
+    "pool/farm/places.py",
     "pool/gateway/numbers.py",
     "pool/gateway/outcome.py",
     "pool/gateway/recorder.py",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from config.farm_schema import DEAREST_COIN
+from config.power_schema import DEAREST_COIN
 from pool.wording import span_text
 
 LARGEST_FILE_BYTES = 1_024  # a number and a code; whatever is longer is another file

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from config.farm_schema import PowerSettings
+from config.power_schema import PowerSettings
 from config.week import WEEK_MINUTES, spans_of
 
 DAY_SECONDS = 86_400

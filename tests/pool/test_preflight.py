@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 
+from config.farm_schema import FarmSettings
 from config.loading import load
 from config.payout_schema import FeeSettings, PayoutSettings
 from config.problems import SettingsError
@@ -166,6 +168,18 @@ def test_a_fee_without_an_address_hides_nothing_about_the_others(tmp_path: Path)
         f"    - {{basis_points: 1}}\n    - {{address: {REGTEST_ADDRESS}, basis_points: 1}}\n{WAY_IN}"
     )
     assert places(file_of(tmp_path, text)) == [("payout.fees.0.address", 6), ("payout.fees.1.address", 7)]
+
+
+def test_each_account_of_the_farm_is_an_address_of_the_network() -> None:
+    farm = FarmSettings(accounts=(REGTEST_ADDRESS, MAINNET_ADDRESS, "nonsense"))
+    problems = offline_problems(msgspec.structs.replace(settings_of(address=REGTEST_ADDRESS), farm=farm))
+    assert [(problem.key_path, problem.message) for problem in problems] == [
+        (
+            "farm.accounts.1",
+            f"'{MAINNET_ADDRESS}' is an address of bitcoin mainnet; this pool mines bitcoin regtest",
+        ),
+        ("farm.accounts.2", "'nonsense' is not an address"),
+    ]
 
 
 def file_of(folder: Path, text: str) -> Path:

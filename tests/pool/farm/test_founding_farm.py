@@ -44,9 +44,9 @@ import pytest
 from rich.console import Console
 
 import config
-from config.farm_schema import PowerSettings
 from config.loading import load
 from config.payout_schema import PLACEHOLDER_ADDRESS
+from config.power_schema import PowerSettings
 from pool.farm.economics import Economics, Hashing, Network, Prices, economics, solo_odds, watts_of
 from pool.farm.economics_text import EconomicsReport, print_report
 from pool.farm.tariff import DAY_SECONDS, mean_price, tariff_of

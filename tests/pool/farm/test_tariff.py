@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.farm_schema import PowerSettings, TariffSettings, Weekday
+from config.power_schema import PowerSettings, TariffSettings, Weekday
 from pool.farm.tariff import (
     Period,
     Running,
