@@ -53,6 +53,8 @@ PURE_IN_POOL = {
     "pool/farm/incident_line.py",
     "pool/farm/incidents.py",
     "pool/farm/inventory.py",
+    "pool/farm/pause_time.py",
+    "pool/farm/pauses.py",
     "pool/farm/places.py",
     "pool/gateway/numbers.py",
     "pool/gateway/outcome.py",

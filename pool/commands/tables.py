@@ -7,6 +7,7 @@ from pool.accounting.sources import CLOSED
 from pool.reports.accounts import AccountLine
 from pool.reports.balance import LedgerLine
 from pool.reports.blocks import BlockLine
+from pool.reports.pauses import PauseLine
 from pool.reports.payments import HoldLine, PaymentLine
 from pool.reports.rendering import Column, moment
 from pool.reports.sources import SourceLine
@@ -81,6 +82,13 @@ SOURCES: tuple[Column[SourceLine], ...] = (
     Column("frame", lambda one: str(one.mark), is_number=True),
     Column("behind", _behind, is_number=True),
     Column("trouble", lambda one: one.trouble or "", is_flowing=True),
+)
+PAUSES: tuple[Column[PauseLine], ...] = (
+    Column("group", lambda one: one.group),
+    Column("state", lambda one: one.state),
+    Column("since, UTC", lambda one: moment(one.since_us)),
+    Column("until, UTC", lambda one: moment(one.until_us)),
+    Column("reason", lambda one: one.reason, is_flowing=True),
 )
 
 

@@ -100,7 +100,7 @@ class Places:
 
 def nearest(group: str, known: Iterable[str], most: int = 3) -> list[str]:
     """The groups whose names are most like this one's, the best first: what somebody may have meant."""
-    return difflib.get_close_matches(group, sorted({*known, WHOLE_FARM}), n=most, cutoff=0.5)
+    return difflib.get_close_matches(group, sorted({*known, WHOLE_FARM}), n=most, cutoff=0.0)
 
 
 def _listed_levels(machine: InventoryMachine) -> Iterator[tuple[str, str]]:

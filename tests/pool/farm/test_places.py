@@ -91,7 +91,7 @@ def test_the_nearest_groups_are_offered() -> None:
     known = {"hall-a", "hall-a/row-3", "hall-b", "yard"}
     assert nearest("hal-a", known) == ["hall-a", "hall-b", "hall-a/row-3"]
     assert nearest("al", known)[0] == "all"  # the whole farm is a group too
-    assert nearest("xyz", known) == []
+    assert len(nearest("xyz", known)) == 3  # none is like it: what groups look like here
 
 
 @given(st.text(max_size=80), st.sampled_from([PATTERN, "(?P<a>.*?)(?P<b>[/-].*)?", "(?P<a>.)(?P<b>.)*"]))
