@@ -34,7 +34,6 @@ _EXAMPLES: dict[str, str] = {
     "farm.power.tariffs.from": '"00:00"',
     "farm.power.tariffs.to": '"24:00"',
     "farm.power.tariffs.price_per_kwh": "0.12",
-    "farm.accounts": _ADDRESS,
     "stratum.listeners.address": "0.0.0.0",  # noqa: S104  an example of the default
     "stratum.listeners.port": "3333",
 }
@@ -85,11 +84,8 @@ def _field(field: Any, hint: Any, path: str, indent: int) -> list[str]:
     return [*prose, f"{pad}# {field.encode_name}: {shown}".rstrip()]
 
 
-def _entry(hint: Any, path: str, margin: int) -> list[str]:
+def _entry(struct: type[msgspec.Struct], path: str, margin: int) -> list[str]:
     """A list's only entry, as it stands right of a margin."""
-    struct = struct_of(bare_and_meta(hint)[0])
-    if struct is None:
-        return [f"  - {_EXAMPLES[path]}"]
     lines = [line[margin:] for line in _section(struct, path, margin + 4)]
     first = next(position for position, line in enumerate(lines) if not line.lstrip().startswith("#"))
     lines[first] = "  - " + lines[first].lstrip()
