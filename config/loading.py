@@ -189,6 +189,8 @@ def _secrets(draft: Draft[Settings]) -> Iterator[tuple[Draft[Any], str, str]]:
     wallet = _inner(draft, "payout", "wallet")
     if wallet is not None:
         yield wallet, "passphrase", "payout.wallet."
+    for position, target in enumerate(draft.values.get("notifications", ())):
+        yield target, "secret", f"notifications.{position}."
 
 
 def _inner(draft: Draft[Any], *names: str) -> Draft[Any] | None:

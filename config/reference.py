@@ -34,6 +34,9 @@ _EXAMPLES: dict[str, str] = {
     "farm.power.tariffs.from": '"00:00"',
     "farm.power.tariffs.to": '"24:00"',
     "farm.power.tariffs.price_per_kwh": "0.12",
+    "notifications.name": "phone",
+    "notifications.kind": "ntfy",
+    "notifications.url": "https://ntfy.sh/YOUR-TOPIC",
     "stratum.listeners.address": "0.0.0.0",  # noqa: S104  an example of the default
     "stratum.listeners.port": "3333",
 }
@@ -81,7 +84,11 @@ def _field(field: Any, hint: Any, path: str, indent: int) -> list[str]:
     if example is not None:
         return [*prose, f"{pad}{field.encode_name}: {example}"]
     shown = "" if field.default is None else _yaml(field.default)
-    return [*prose, f"{pad}# {field.encode_name}: {shown}".rstrip()]
+    line = f"{pad}# {field.encode_name}: {shown}".rstrip()
+    if len(line) > WIDTH and isinstance(field.default, tuple):
+        entries = (f"{pad}#   - {_yaml(entry)}" for entry in field.default)
+        return [*prose, f"{pad}# {field.encode_name}:", *entries]
+    return [*prose, line]
 
 
 def _entry(struct: type[msgspec.Struct], path: str, margin: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 Each rule is a generator that reads what it judges, and no more: at a field that is unknown it ends, and the
 others go on (see config.draft). Those of money are in config.payout_rules, those of a farm in
-config.farm_rules.
+config.farm_rules, of notifications in config.notice_rules.
 """
 
 import ipaddress
@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from config.draft import as_far_as_known, known
 from config.farm_rules import farm_problems
+from config.notice_rules import notification_problems
 from config.payout_rules import payout_problems
 from config.problems import Problem
 from config.repeats import twice
@@ -40,6 +41,7 @@ def cross_field_problems(settings: Settings) -> list[Problem]:
             _metrics(settings),
             payout_problems(settings),
             farm_problems(settings),
+            notification_problems(settings),
         )
     )
 

@@ -4,6 +4,7 @@ The prose is written once, here: `config.reference` prints it as the commented r
 `config.loading` quotes the bounds in its errors. Fields of type Secret are never read from the file itself.
 What concerns money is in `config.payout_schema`, what concerns machines in `config.farm_schema`.
 What concerns money is in `config.payout_schema`, what concerns a farm in `config.farm_schema`.
+What concerns money is in `config.payout_schema`, notifications are in `config.notice_schema`.
 """
 
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from msgspec import Meta
 
 from config.farm_schema import FarmSettings
 from config.metrics_schema import MetricsSettings
+from config.notice_schema import NotificationSettings
 from config.payout_schema import PayoutSettings
 from config.secret import Secret
 
@@ -274,6 +276,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stratum: StratumSettings = StratumSettings()
     accounting: AccountingSettings = AccountingSettings()
     farm: FarmSettings = FarmSettings()
+    notifications: Annotated[
+        tuple[NotificationSettings, ...],
+        Meta(
+            max_length=16,
+            description="Who is told of blocks, payments, incidents: see docs/notifications.md.",
+        ),
+    ] = ()
     drain_seconds: Annotated[
         float, Meta(ge=0, le=3600, description="Over how long connections are closed when the pool stops.")
     ] = 10
