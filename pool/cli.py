@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pool.commands import accounts, backup, ending, farm, payee, payouts, statement
+from pool.commands import accounts, backup, ending, farm, notifications, payee, payouts, statement
 from pool.commands.ending import SettingsFile, complain, fail, load_settings, said
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
@@ -31,6 +31,7 @@ app.add_typer(payouts.app, name="payouts")
 app.add_typer(payee.app, name="payee")
 app.add_typer(statement.app, name="statement")
 app.add_typer(farm.app, name="farm")
+app.add_typer(notifications.app, name="notifications")
 
 log = Log("engineroom")
 

@@ -47,6 +47,7 @@ from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.logs.redaction import UrlText
 from pool.node.rpc import NodeRpc
+from pool.notices.notifier import Notifier
 from pool.storage.database import Database, DatabaseError, DatabaseUnavailable, LeaseLost, Reader, set_once
 from pool.storage.opening import open_database
 from pool.translation import endpoint_of
@@ -124,6 +125,7 @@ class Accountant:
         self.payer = self._payer()
         self.operations = self._operations()
         self._control = ControlSocket(self._directory / SOCKET_NAME, self.operations.by_name())
+        self.notifier = Notifier.open(settings, now_us)
         self._plans: PlanMaker | None = None
         self._troubles: set[str] = set()
         self._paid_us = 0
@@ -242,6 +244,8 @@ class Accountant:
                     group.create_task(self._repeat(name, seconds, work), name=name)
                     for name, seconds, work in self._duties()
                 ]
+                if self.notifier is not None:
+                    tasks.append(group.create_task(self.notifier.run(), name="sending notices"))
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
@@ -267,6 +271,8 @@ class Accountant:
             ("keeping", pace.keep_seconds, self.keep),
             ("measuring", pace.measure_seconds, self.measure),
         ]
+        if self.notifier is not None:
+            duties.append(("noticing", pace.notice_seconds, self.notice))
         if self._pays_by_coinbase:
             duties.append(("planning coinbases", pace.plan_seconds, self.plan))
         if self.payer is not None and self._settings.payout.wallet is not None:
@@ -429,6 +435,11 @@ class Accountant:
             with contextlib.suppress(WalletError):
                 readings += wallet_readings(await self.wallet.balances())
         self.figures.asked(readings)
+
+    async def notice(self) -> None:
+        """What the accounts show that somebody wants to be told."""
+        if self.notifier is not None:
+            await self.notifier.look(self._database)
 
     async def keep(self) -> None:
         """What is done now and then: payees that change, and all that keeps years small."""

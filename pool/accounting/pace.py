@@ -13,5 +13,6 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     watch_payments_seconds: float = 10.0
     keep_seconds: float = 30.0
     measure_seconds: float = 5.0
+    notice_seconds: float = 3.0
     paying_seconds: float | None = None
     trouble_seconds: float = 2.0

@@ -19,6 +19,8 @@ from pool.audit.payee_change import SIGNED_FOR_DAYS, PayeeChange, is_in_time, me
 from pool.storage.database import Reader
 from stratum.work.coin import Network
 
+OPERATORS_PROOF = "operator: "  # before the reason; any other proof is a signature
+
 
 async def wished_change(
     reader: Reader, request: PayeeRequest, network: Network, delay_us: int, now_us: int
@@ -31,7 +33,7 @@ async def wished_change(
         raise Refused("a change is either signed by the account's address or made by the operator")
     await _refuse_repetition(reader, account.text, payee.text, minimum_sats, now_us)
     if request.signature is None:
-        proof = f"operator: {checked_reason(request.reason)}"
+        proof = f"{OPERATORS_PROOF}{checked_reason(request.reason)}"
     else:
         change = await _asked_change(reader, request, network, now_us)
         proof = _proof(change, request.signature, _day(now_us))

@@ -13,6 +13,7 @@ DUTIES = (
     "watching blocks",
     "keeping",
     "measuring",
+    "noticing",
     "planning coinbases",
     "watching payments",
     "paying",

@@ -368,6 +368,46 @@ class LogEvent(enum.Enum):
         "After a restart they go on from what was kept before.",
     )
 
+    # ------------------------------------------------------------------ notifications
+
+    TARGET_UNREACHABLE = Entry(
+        "{target} cannot be told: {reason}; it is tried again", "Notifications wait for it.", ("target",)
+    )
+    TARGET_REFUSED = Entry(
+        "{target} refuses {notices}: {reason}", "They are not sent again; look at its settings.", ("target",)
+    )
+    TARGET_BACK = Entry("{target} is told again", "After it could not be.", ("target",))
+    TARGET_FULL = Entry(
+        "too many notices wait for {target}: the oldest of the least important are dropped",
+        "It could not be told for long.",
+        ("target",),
+    )
+    TARGET_CAUGHT_UP = Entry(
+        "{target} is told everything again; {notices} dropped meanwhile",
+        "Its queue has room again.",
+        ("target",),
+    )
+    NOTICES_FLOODED = Entry(
+        "too many notices at once: some are told to nobody", "More than the disk could take down."
+    )
+    NOTICES_UNWRITTEN = Entry(
+        "notices cannot be written down: {error}", "They wait in memory; a restart would lose them."
+    )
+    NOTICES_UNNOTED = Entry(
+        "notices wait, since what was sent cannot be written down: {error}",
+        "Sending on would send it twice after a restart.",
+    )
+    NOTICES_TOO_OLD = Entry(
+        "{notices} older than a day, and nobody is told", "They were found late: after a long stop, say."
+    )
+    NOTICES_EXPIRED = Entry(
+        "{notices} older than a day and could not be sent; dropped", "Their target could not be told."
+    )
+    OUTBOX_SET_ASIDE = Entry(
+        "{path} {why}: it is kept as {aside}, and what waited in it is not sent",
+        "The queue of notifications cannot be read.",
+    )
+
     # ------------------------------------------------------------------ the log itself
 
     LIBRARY_SPOKE = Entry("{text}", "A line of a library or of Python itself.")
