@@ -122,13 +122,8 @@ class Connection(asyncio.Protocol):
         session = self.session
         before = session.told_difficulty
         session.announce(job, now, forced=forced)
-        told = session.told_difficulty
-        if before is not None and told is not None and told != before:
-            measures = self.server.measures
-            if told > before:
-                measures.raised += 1
-            else:
-                measures.lowered += 1
+        if session.told_difficulty != before:
+            self.server.paced(session, before)
 
     def flush(self) -> None:
         """Write what the session has to say, and close after it where the session has ended.

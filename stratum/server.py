@@ -27,6 +27,7 @@ from stratum.measures import ServerMeasures
 from stratum.phases import Want
 from stratum.session import Session, SessionRules
 from stratum.work.coin import ProofOfWork
+from stratum.work.difficulty import ShareDifficulty
 from stratum.work.job import Job
 
 TICK_SECONDS = 0.25
@@ -100,6 +101,10 @@ class ServerOwner(SessionOwner, Protocol):
 
         Where that fails, replies that depend on it are rewritten before this returns.
         """
+        ...
+
+    def paced(self, session: Session, difficulty: ShareDifficulty) -> None:
+        """A session's shares are worth something else from its newest job on."""
         ...
 
     def fanned_out(self, fan_out: FanOut) -> None:
@@ -256,6 +261,16 @@ class StratumServer:
         self._hashes.add(future)
         future.add_done_callback(self._hashes.discard)
         return future
+
+    def paced(self, session: Session, before: float | None) -> None:
+        """A session was told another difficulty than before; its first is no change."""
+        told = next(reversed(session.offers.values())).difficulty
+        if before is not None:
+            if told.value > before:
+                self.measures.raised += 1
+            else:
+                self.measures.lowered += 1
+        self._owner.paced(session, told)
 
     # ------------------------------------------------------------------ the end of a tick
 

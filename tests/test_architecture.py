@@ -65,7 +65,7 @@ PURE_IN_POOL = {
     "pool/instruments/gateway_metrics.py",
     "pool/instruments/health.py",
     "pool/instruments/metric.py",
-    "pool/instruments/observation.py",
+    "pool/farm/observation.py",
     "pool/instruments/round.py",
     "pool/logs/entry.py",
     "pool/logs/events.py",

@@ -23,6 +23,7 @@ from stratum.session import Session
 from stratum.submissions import revoke
 from stratum.vardiff import DifficultyMemory
 from stratum.work.byteorder import displayed
+from stratum.work.difficulty import ShareDifficulty
 from stratum.work.job import Job
 from stratum.work.share import BlockCandidate
 from stratum.work.template import Template
@@ -55,6 +56,10 @@ class ShareKeeper(Protocol):
 
     def left(self, workers: Iterable[Worker]) -> None:
         """A session with these names is over."""
+        ...
+
+    def paced(self, workers: Iterable[Worker], target: int) -> None:
+        """Shares of these names meet this target from their newest job on."""
         ...
 
     def job_made(self, job: Job) -> None:
@@ -203,6 +208,9 @@ class Gateway:
         revoked = revoke(session, events)
         self._keeper.record([new for old, new in zip(events, revoked, strict=True) if new is not old])
         return revoked
+
+    def paced(self, session: Session, difficulty: ShareDifficulty) -> None:
+        self._keeper.paced(session.workers.values(), difficulty.target)
 
     def fanned_out(self, fan_out: FanOut) -> None:
         measures = self.measures

@@ -71,6 +71,7 @@ class Recorder:
         self._candidates: list[Candidate] = []
         self._refused: dict[tuple[Worker | None, str], tuple[int, int]] = {}
         self._bests: dict[Worker, bytes] = {}
+        self._paces: dict[Worker, int] = {}
         self._readings: Mapping[Series, float] | None = None  # taken, and in no frame yet
         self._shown: dict[Series, float] = {}  # what readers of this segment know
 
@@ -128,6 +129,11 @@ class Recorder:
         """What the instruments show now, all of them: the next frame says which have changed."""
         self._readings = readings
 
+    def paced(self, workers: Iterable[Worker], target: int) -> None:
+        """Shares of these names meet this target from their newest job on; the last change counts."""
+        for worker in workers:
+            self._paces[worker] = target
+
     def left(self, workers: Iterable[Worker]) -> None:
         """A session with these names is over."""
         for worker in workers:
@@ -172,7 +178,7 @@ class Recorder:
     def _write(self, *last: Happening) -> bool:
         spool = self._spool
         happenings = self._shares
-        has_others = self._others or self._refused or self._candidates or self._bests
+        has_others = self._others or self._refused or self._candidates or self._bests or self._paces
         if has_others or self._readings is not None or last:
             happenings += self._happenings()
             happenings += last
@@ -195,6 +201,7 @@ class Recorder:
             self._candidates.clear()
             self._refused.clear()
             self._bests.clear()
+            self._paces.clear()
             if self._readings is not None:
                 self._shown.update(self._readings)
                 self._readings = None
@@ -223,6 +230,10 @@ class Recorder:
         for worker, pow_hash in self._bests.items():
             work = work_of_target(int.from_bytes(pow_hash, "little"))
             made.append(records.BestMade(self._numbers.number_of(worker), float(work)))
+        for worker, target in self._paces.items():
+            numbers = self._numbers
+            difficulty = numbers.difficulties.get(target) or numbers.difficulty(target)
+            made.append(records.PacedMade(numbers.number_of(worker), difficulty))
         if self._readings is not None:
             made += self._changed(self._readings)
         return made

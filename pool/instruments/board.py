@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from pool.farm.hashrate import Rate, RateWindow, RateWindowState
+from pool.farm.observation import Observation
 from pool.gateway.numbers import Series
-from pool.instruments.observation import Observation
 from pool.instruments.round import Round
 from pool.spool.dictionary import UnknownNumber
 from pool.spool.records import Closing, Readings

@@ -176,8 +176,17 @@ class BestMade(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=13):
     work: float
 
 
+class PacedMade(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=14):
+    """A worker's jobs have this difficulty from now on: how often its shares are to be expected."""
+
+    name: int
+    difficulty: int
+
+
 Definition = Name | Difficulty | TemplateFacts | JobMade | Instrument
-Happening = ShareMade | RefusedMade | Joined | Left | CandidateMade | Closing | Readings | BestMade
+Happening = (
+    ShareMade | RefusedMade | Joined | Left | CandidateMade | Closing | Readings | BestMade | PacedMade
+)
 Record = (
     Name
     | Difficulty
@@ -192,6 +201,7 @@ Record = (
     | Instrument
     | Readings
     | BestMade
+    | PacedMade
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from stratum.events import Event
 from stratum.server import FanOut, Listener, ServerLimits, StratumServer
 from stratum.session import Session
+from stratum.work.difficulty import ShareDifficulty
 from stratum.work.job import Job
 from tests.builders import USER, FakeOwner, make_job, make_rules, make_template
 
@@ -27,6 +28,7 @@ class Owner(FakeOwner):
         self.made = 0
         self.has_room = True
         self.fan_outs: list[FanOut] = []
+        self.paces: list[float] = []
         self.one_closed = asyncio.Event()
 
     def make(self, **more: Any) -> Job:
@@ -55,6 +57,9 @@ class Owner(FakeOwner):
 
     def commit(self) -> None:
         self.notes.append("commit")
+
+    def paced(self, session: Session, difficulty: ShareDifficulty) -> None:
+        self.paces.append(float(difficulty.value))
 
     def fanned_out(self, fan_out: FanOut) -> None:
         self.fan_outs.append(fan_out)

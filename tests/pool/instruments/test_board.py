@@ -5,8 +5,8 @@ import math
 import msgspec
 import pytest
 
+from pool.farm.observation import Observation
 from pool.instruments.board import Board, BoardState
-from pool.instruments.observation import Observation
 from pool.spool.dictionary import Dictionary
 from pool.spool.frames import FRAME_VERSION, Frame
 from pool.spool.records import (

@@ -3,7 +3,7 @@
 import msgspec
 
 from pool.spool.dictionary import Dictionary
-from pool.spool.records import BestMade, CandidateMade, Joined, Left, Name, RefusedMade, ShareMade
+from pool.spool.records import BestMade, CandidateMade, Joined, Left, Name, PacedMade, RefusedMade, ShareMade
 
 MachineKey = tuple[str, str]  # account and worker
 
@@ -38,6 +38,7 @@ class Observation:
         self.left: list[MachineKey] = []
         self.bests: list[tuple[MachineKey, float]] = []
         self.candidates: list[bytes] = []
+        self.paced: list[tuple[MachineKey, float]] = []
 
     def take(self, record: object, dictionary: Dictionary) -> None:
         """Add a record; what is of no interest here is passed over. Raises UnknownNumber."""
@@ -54,6 +55,9 @@ class Observation:
             self.left.append(_key(dictionary.name(record.name)))
         elif isinstance(record, CandidateMade):
             self.candidates.append(record.block_hash)
+        elif isinstance(record, PacedMade):
+            work = float(dictionary.work(record.difficulty))
+            self.paced.append((_key(dictionary.name(record.name)), work))
         elif isinstance(record, BestMade):
             self.bests.append((_key(dictionary.name(record.name)), record.work))
 

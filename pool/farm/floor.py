@@ -1,0 +1,274 @@
+"""The floor: every machine of the farm, watched; faults, incidents and pauses out. Pure; it shows nothing.
+
+Machines come from the inventory and from what connects. What was never listed is forgotten when it has been
+gone for as long as it was there, a day at most, so that whoever invents names costs nothing for long.
+
+The floor has a clock of its own, which stands still while nobody could deliver a share: no gateway, no node,
+frames that are missing. A machine is not silent because the pool is.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from pool.farm.exposure import WatchTerms
+from pool.farm.faults import Fault, census_of
+from pool.farm.incidents import Incident, update
+from pool.farm.inventory import InventoryMachine
+from pool.farm.machine import MachineWatch
+from pool.farm.machine_state import MachineState
+from pool.farm.member import Member, MemberMemory
+from pool.farm.observation import MachineKey, Observation
+from pool.farm.pauses import Pause, is_silence_planned, pause_of
+from pool.farm.places import Places
+from stratum.agents import classify
+
+LONGEST_MEMORY_SECONDS = 86_400.0
+INCIDENT_SECONDS = 2.0  # how often faults are explained anew: some 15 ms for all of 2,500
+HOUSEKEEPING_SECONDS = 5.0
+RESIZE = 1.25  # thresholds follow the number of machines in steps: their logarithm is what counts
+MICROSECONDS = 1_000_000
+
+
+class FloorRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings say. `expected_hashes_per_second` is of a machine of which no list says more;
+    `most_machines` bounds those that nobody has listed."""
+
+    expected_hashes_per_second: float | None = None
+    false_alarms_per_day: float = 1.0
+    rejecting_percent: float = 5.0
+    most_machines: int = 10_000
+
+
+class FloorMemory(msgspec.Struct, frozen=True):
+    """What a later process needs."""
+
+    hole_seconds: float
+    now: float
+    members: list[MemberMemory]
+
+
+class Floor:
+    """All machines. `now` and `at` are observed seconds; `time` is the floor's."""
+
+    def __init__(
+        self, rules: FloorRules, places: Places, now: float, memory: FloorMemory | None = None
+    ) -> None:
+        self.members: dict[MachineKey, Member] = {}
+        self.incidents: tuple[Incident, ...] = ()
+        self.turned_away = 0  # machines that nobody listed, beyond the bound
+        self._rules = rules
+        self._places = places
+        self._hole_seconds = 0.0 if memory is None else memory.hole_seconds
+        self._last = now
+        self._pauses: tuple[Pause, ...] = ()
+        self._paused: dict[MachineKey, float] = {}  # since when, in the floor's time
+        self._explained_at = self._kept_at = -math.inf
+        self._terms = self._terms_for(len(places.inventory.machines))
+        if memory is not None:
+            self._remember(memory)
+        self._list()
+
+    # ------------------------------------------------------------------ in
+
+    def observe(self, source: str, seen: Observation) -> None:
+        """What happened in one frame of a gateway."""
+        at = seen.at - self._hole_seconds
+        for key, agent in seen.joined:
+            member = self._member(key, at)
+            if member is not None:
+                member.joined(source, agent, at)
+        for key, shares in seen.shares.items():
+            member = self._member(key, at)
+            if member is not None:
+                member.last_at = at
+                member.count(at)
+                member.watch.shares(at, shares.count, shares.work, shares.work_squared, shares.share_work)
+        for (refused_key, reason), refusals in seen.refused.items():
+            member = None if refused_key is None else self._member(refused_key, at)
+            if member is not None:
+                member.last_at = at
+                member.count(at)
+                member.watch.refused(at, reason, refusals.count, refusals.work)
+        for key, work in seen.bests:
+            member = self.members.get(key)
+            if member is not None:
+                member.best_work = max(member.best_work, work)
+        for key, share_work in seen.paced:
+            member = self.members.get(key)
+            if member is not None:
+                member.watch.difficulty(at, share_work)
+        for key in seen.left:
+            member = self.members.get(key)
+            if member is not None:
+                member.left(source, at)
+
+    def gateway_ended(self, source: str, now: float) -> None:
+        """A gateway's process is gone, and its connections with it."""
+        at = now - self._hole_seconds
+        for member in self.members.values():
+            member.lost(source, at)
+
+    def advance(self, now: float, now_us: int, pauses: Sequence[Pause], *, is_working: bool) -> None:
+        """Let time pass. `is_working`: shares could have come since the last call."""
+        elapsed, self._last = max(0.0, now - self._last), max(now, self._last)
+        if not is_working:
+            self._hole_seconds += elapsed
+        at = self.time
+        if tuple(pauses) != self._pauses or at - self._kept_at >= HOUSEKEEPING_SECONDS:
+            self._pauses = tuple(pauses)
+            self._keep(at, now_us)
+        for member in self.members.values():
+            if at >= member.watch.next_look_at:
+                member.advance(at)
+        if at - self._explained_at >= INCIDENT_SECONDS:
+            self._explained_at = at
+            self._explain(now_us)
+
+    # ------------------------------------------------------------------ out
+
+    @property
+    def time(self) -> float:
+        """Now, by the floor's clock."""
+        return self._last - self._hole_seconds
+
+    def unix_us(self, at: float) -> int:
+        """A time of the floor as people know it; what lies before a standstill is shown that much later."""
+        return round((at + self._hole_seconds) * MICROSECONDS)
+
+    def expected(self, member: Member) -> float | None:
+        """What a machine should do, hashes per second; None where nobody knows."""
+        return member.watch.view(self.time).expected
+
+    def faults(self) -> Iterator[Fault]:
+        """Every machine that is not as it should be."""
+        at = self.time
+        for member in self.members.values():
+            if not member.is_faulty:
+                continue
+            view = member.watch.view(at)
+            measured = 0.0 if view.state is MachineState.SILENT else view.ten_minutes.hashes_per_second
+            yield Fault(
+                machine=member.key,
+                name=member.name,
+                state=view.state.value,
+                since_us=self.unix_us(view.state_since),
+                place=member.place,
+                firmware=classify(member.firmware).name if member.firmware else "",
+                missing_hashes_per_second=max(0.0, (view.expected or 0.0) - measured),
+            )
+
+    # ------------------------------------------------------------------ members
+
+    def _member(self, key: MachineKey, at: float) -> Member | None:
+        member = self.members.get(key)
+        if member is not None:
+            return member
+        account, worker = key
+        if not self._places.has(account):
+            return None
+        listing = self._places.inventory.machine(account, worker)
+        if listing is not None:
+            listed = self.members.pop(("", listing.name), None)
+            if listed is not None:  # it is here at last, under the name that it was expected by
+                listed.account, listed.worker = key
+                self.members[key] = listed
+                return listed
+        elif self._unlisted >= self._rules.most_machines:
+            self.turned_away += 1
+            return None
+        return self._new(account, worker, listing, at)
+
+    def _new(self, account: str, worker: str, listing: InventoryMachine | None, at: float) -> Member:
+        watch = MachineWatch(self._terms, at, self._expected_of(listing))
+        member = Member(account, worker, self._places.place(account, worker), listing, watch, at)
+        self.members[account, worker] = member
+        return member
+
+    def _expected_of(self, listing: InventoryMachine | None) -> float | None:
+        if listing is not None and listing.expected_hashes_per_second is not None:
+            return listing.expected_hashes_per_second
+        return self._rules.expected_hashes_per_second
+
+    @property
+    def _unlisted(self) -> int:
+        return len(self.members) - len(self._places.inventory.machines)
+
+    def _list(self) -> None:
+        """Every machine of the inventory that is not here is expected."""
+        for listing in self._places.inventory.never_seen(self.members):
+            self._new("", listing.name, listing, self.time)
+
+    def _remember(self, memory: FloorMemory) -> None:
+        """Machines of before; the time between is nobody's."""
+        self._hole_seconds += max(0.0, self._last - memory.now)
+        for one in memory.members:
+            listing = self._places.inventory.machine(one.account, one.worker)
+            place = self._places.place(one.account, one.worker)
+            self.members[one.account, one.worker] = Member.restore(
+                one, place, listing, self._terms, self._expected_of(listing), self.time
+            )
+
+    # ------------------------------------------------------------------ now and then
+
+    def _keep(self, at: float, now_us: int) -> None:
+        self._kept_at = at
+        gone = [
+            key for key, member in self.members.items() if member.is_forgettable(at, LONGEST_MEMORY_SECONDS)
+        ]
+        for key in gone:
+            del self.members[key]
+            self._paused.pop(key, None)
+        self._resize(at)
+        self._pause(at, now_us)
+
+    def _resize(self, at: float) -> None:
+        count = max(1, len(self.members))
+        if not self._terms.machines / RESIZE <= count <= self._terms.machines * RESIZE:
+            self._terms = self._terms_for(count)
+            for member in self.members.values():
+                member.watch.watch_by(at, self._terms)
+
+    def _terms_for(self, machines: int) -> WatchTerms:
+        rules = self._rules
+        return WatchTerms(max(1, machines), rules.false_alarms_per_day, rules.rejecting_percent)
+
+    def _pause(self, at: float, now_us: int) -> None:
+        """A machine is paused while its group is, and after that until it is back or had its time for it."""
+        if not self._pauses and not self._paused:
+            return
+        lasting: dict[str, tuple[bool, bool]] = {}
+        for key, member in self.members.items():
+            group = member.place.group
+            if group not in lasting:
+                is_on = pause_of(self._pauses, group, now_us) is not None
+                lasting[group] = (is_on, is_silence_planned(self._pauses, group, now_us))
+            is_on, is_planned = lasting[group]
+            since = self._paused.get(key)
+            if is_on and since is None:
+                self._paused[key] = at
+                member.count(at)
+                member.watch.pause(at)
+            elif since is not None and not is_on and (not is_planned or self._is_back(member, at)):
+                del self._paused[key]
+                member.count(at)
+                member.watch.resume(at)
+
+    def _is_back(self, member: Member, at: float) -> bool:
+        """Whether it has delivered within the last minute."""
+        last = member.watch.view(at).last_share_at
+        return last is not None and at - last < 60.0
+
+    def _explain(self, now_us: int) -> None:
+        members = [one for one in self.members.values() if one.watch.state is not MachineState.PAUSED]
+        census = census_of(
+            (one.place, classify(one.firmware).name if one.firmware else "") for one in members
+        )
+        self.incidents = update(self.incidents, list(self.faults()), census, now_us)
+
+    # ------------------------------------------------------------------ across processes
+
+    def export(self) -> FloorMemory:
+        seen: Iterable[Member] = (one for one in self.members.values() if one.account)
+        return FloorMemory(self._hole_seconds, self._last, [one.export() for one in seen])

@@ -1,0 +1,185 @@
+"""A machine on the floor: who it is, where it stands, what is known of it beside its state; pure.
+
+Its state is its `MachineWatch`'s; this adds the list's entry, connections by gateway, the best share, and for
+how long it has been up. Times are those of the floor (see `pool.farm.floor`).
+"""
+
+import msgspec
+
+from pool.farm.exposure import WatchTerms
+from pool.farm.inventory import InventoryMachine
+from pool.farm.machine import MachineWatch
+from pool.farm.machine_state import MachineMemory, MachineState
+from pool.farm.places import Place
+
+FAULTY = (MachineState.SILENT, MachineState.LOW, MachineState.REJECTING)
+
+
+class MemberMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later process needs."""
+
+    account: str
+    worker: str
+    first_at: float
+    last_at: float
+    firmware: str
+    connections: dict[str, int]
+    best_work: float
+    judged_seconds: float
+    down_seconds: float
+    counted_at: float
+    watch: MachineMemory
+
+
+class Member:
+    """One machine. `account` is empty while it is listed and was never seen."""
+
+    __slots__ = (
+        "_counted_at",
+        "_down_seconds",
+        "_judged_seconds",
+        "account",
+        "best_work",
+        "connections",
+        "firmware",
+        "first_at",
+        "last_at",
+        "listing",
+        "place",
+        "watch",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        account: str,
+        worker: str,
+        place: Place,
+        listing: InventoryMachine | None,
+        watch: MachineWatch,
+        at: float,
+    ) -> None:
+        self.account = account
+        self.worker = worker
+        self.place = place
+        self.listing = listing
+        self.watch = watch
+        self.first_at = at
+        self.last_at = at  # of anything that was heard of it
+        self.firmware = ""
+        self.connections: dict[str, int] = {}
+        self.best_work = 0.0
+        self._judged_seconds = 0.0
+        self._down_seconds = 0.0
+        self._counted_at = at
+
+    @property
+    def key(self) -> str:
+        """By which it is the same machine tomorrow."""
+        return f"{self.account}.{self.worker}"
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return self.worker or self.account
+
+    @property
+    def watts(self) -> float | None:
+        """As listed."""
+        return None if self.listing is None else self.listing.watts
+
+    @property
+    def is_faulty(self) -> bool:
+        return self.watch.state in FAULTY
+
+    def joined(self, source: str, agent: str, at: float) -> None:
+        """It has a connection more, at this gateway."""
+        self.connections[source] = self.connections.get(source, 0) + 1
+        self.firmware = agent
+        self.last_at = at
+        self.count(at)
+        self.watch.joined(at)
+
+    def left(self, source: str, at: float) -> None:
+        """It has one less; nothing where none was known."""
+        here = self.connections.get(source, 0)
+        if here == 0:
+            return
+        self.connections[source] = here - 1
+        self.last_at = at
+        self.count(at)
+        self.watch.left(at)
+
+    def lost(self, source: str, at: float) -> None:
+        """The gateway has ended, and every connection to it."""
+        while self.connections.get(source, 0):
+            self.left(source, at)
+        self.connections.pop(source, None)
+
+    def advance(self, at: float) -> bool:
+        """Let time pass; whether the state is another."""
+        if at < self.watch.next_look_at:
+            return False
+        self.count(at)
+        return self.watch.advance(at)
+
+    def count(self, at: float) -> None:
+        """Add the time since the last count to what its state is. Called before the state may change."""
+        elapsed, self._counted_at = max(0.0, at - self._counted_at), at
+        if self.watch.state is not MachineState.PAUSED:
+            self._judged_seconds += elapsed
+            if self.watch.state is MachineState.SILENT:
+                self._down_seconds += elapsed
+
+    def uptime(self, at: float) -> float | None:
+        """The part of its time that it was not silent; planned silence is left out. None at first."""
+        self.count(at)
+        if self._judged_seconds <= 0:
+            return None
+        return 1.0 - self._down_seconds / self._judged_seconds
+
+    def is_forgettable(self, at: float, longest_seconds: float) -> bool:
+        """Whether it has been gone as long as it was here, a minute at least. A listed one never is."""
+        if self.listing is not None or any(self.connections.values()):
+            return False
+        here = self.last_at - self.first_at
+        return at - self.last_at > min(max(here, 60.0), longest_seconds)
+
+    # ------------------------------------------------------------------ across processes
+
+    def export(self) -> MemberMemory:
+        return MemberMemory(
+            account=self.account,
+            worker=self.worker,
+            first_at=self.first_at,
+            last_at=self.last_at,
+            firmware=self.firmware,
+            connections=self.connections,
+            best_work=self.best_work,
+            judged_seconds=self._judged_seconds,
+            down_seconds=self._down_seconds,
+            counted_at=self._counted_at,
+            watch=self.watch.export(),
+        )
+
+    @classmethod
+    def restore(
+        cls,
+        memory: MemberMemory,
+        place: Place,
+        listing: InventoryMachine | None,
+        terms: WatchTerms,
+        expected: float | None,
+        at: float,
+    ) -> "Member":
+        """The machine as it was, its connections too: they are the gateways', which go on."""
+        watch = MachineWatch.restore(memory.watch, terms, at, expected)
+        member = cls(memory.account, memory.worker, place, listing, watch, memory.first_at)
+        member.last_at, member.firmware, member.best_work = memory.last_at, memory.firmware, memory.best_work
+        member._judged_seconds, member._down_seconds = memory.judged_seconds, memory.down_seconds
+        member._counted_at = at
+        for source, count in memory.connections.items():
+            for _ in range(count):
+                member.joined(source, memory.firmware, at)
+        member.last_at = memory.last_at
+        return member
