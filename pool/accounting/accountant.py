@@ -42,7 +42,7 @@ from pool.accounting.rollup import rolled_slot
 from pool.accounting.statements import Statements
 from pool.audit.keys import open_signing_key
 from pool.gateway.plan_file import PLAN_FILE
-from pool.instruments.account_figures import AccountFigures, money_readings, wallet_readings
+from pool.instruments.account_figures import AccountFigures, mean_fees_sats, money_readings, wallet_readings
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.logs.redaction import UrlText
@@ -430,6 +430,7 @@ class Accountant:
         """The sums that the instruments show."""
         async with self._database.reading() as reader:
             readings = await money_readings(reader)
+            self.figures.mean_fees_sats = await mean_fees_sats(reader)
         self.figures.is_database_up = True
         if self.wallet is not None:
             with contextlib.suppress(WalletError):

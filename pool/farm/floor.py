@@ -139,7 +139,7 @@ class Floor:
 
     def expected(self, member: Member) -> float | None:
         """What a machine should do, hashes per second; None where nobody knows."""
-        return member.watch.view(self.time).expected
+        return member.watch.glance(self.time).expected
 
     def faults(self) -> Iterator[Fault]:
         """Every machine that is not as it should be."""
@@ -147,16 +147,16 @@ class Floor:
         for member in self.members.values():
             if not member.is_faulty:
                 continue
-            view = member.watch.view(at)
-            measured = 0.0 if view.state is MachineState.SILENT else view.ten_minutes.hashes_per_second
+            state, glance = member.watch.state, member.watch.glance(at)
+            measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
             yield Fault(
                 machine=member.key,
                 name=member.name,
-                state=view.state.value,
-                since_us=self.unix_us(view.state_since),
+                state=state.value,
+                since_us=self.unix_us(member.watch.state_since),
                 place=member.place,
                 firmware=classify(member.firmware).name if member.firmware else "",
-                missing_hashes_per_second=max(0.0, (view.expected or 0.0) - measured),
+                missing_hashes_per_second=max(0.0, (glance.expected or 0.0) - measured),
             )
 
     # ------------------------------------------------------------------ members
@@ -257,7 +257,7 @@ class Floor:
 
     def _is_back(self, member: Member, at: float) -> bool:
         """Whether it has delivered within the last minute."""
-        last = member.watch.view(at).last_share_at
+        last = member.watch.glance(at).last_share_at
         return last is not None and at - last < 60.0
 
     def _explain(self, now_us: int) -> None:

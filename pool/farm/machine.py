@@ -8,7 +8,7 @@ import math
 
 from pool.farm.exposure import START_GRACE_SECONDS, Exposure, WatchTerms
 from pool.farm.hashrate import RateWindow
-from pool.farm.machine_state import MachineMemory, MachineState, MachineView
+from pool.farm.machine_state import Glance, MachineMemory, MachineState, MachineView
 from pool.farm.presence import Presence
 from pool.farm.refusals import Refusals
 
@@ -172,6 +172,15 @@ class MachineWatch:
             last_share_at=self._last_share_at,
             connected_since=presence.connected_since,
             connections=presence.connections,
+        )
+
+    def glance(self, now: float) -> Glance:
+        """What charts show of it: a fraction of what `view` costs."""
+        return Glance(
+            hashes_per_second=self._ten_minutes.hashes_per_second(now),
+            expected=self._exposure.rate,
+            refused=self._refusals.part(now),
+            last_share_at=self._last_share_at,
         )
 
     def export(self) -> MachineMemory:

@@ -32,9 +32,11 @@ class MachineView(msgspec.Struct, frozen=True, kw_only=True):
                       loss most likely began; of others: when they were noticed
     never_seen        silent, and has never delivered a share
     expected          what it should do; None while that is not known; `is_learned`: nobody said, it was
-    measured delivered         while low: the part of `expected` that came since `state_since` refused
-    the part of all work that was refused over about ten minutes, and the same by reason connections
-    open now; `connected_since` is when the first of them was"""
+                      measured
+    delivered         while low: the part of `expected` that came since `state_since`
+    refused           the part of all work that was refused over about ten minutes, and the same by reason
+    connections       open now; `connected_since` is when the first of them was
+    """
 
     state: MachineState
     state_since: float
@@ -49,6 +51,15 @@ class MachineView(msgspec.Struct, frozen=True, kw_only=True):
     last_share_at: float | None
     connected_since: float | None
     connections: int
+
+
+class Glance(msgspec.Struct, frozen=True):
+    """The figures of a machine that need no interval: over ten minutes, hashes per second."""
+
+    hashes_per_second: float
+    expected: float | None
+    refused: float
+    last_share_at: float | None
 
 
 class MachineMemory(msgspec.Struct, frozen=True, kw_only=True):

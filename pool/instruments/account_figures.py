@@ -17,6 +17,7 @@ from pool.instruments.account_metrics import COMMIT_BOUNDS, DUTIES
 from pool.storage.database import Reader
 from stratum.measures import Histogram
 
+MEAN_BLOCKS = 144  # a day
 PAYMENT_PREFIX = "payment:"
 _OPEN_STATES = (PaymentState.PLANNED, PaymentState.SIGNED, PaymentState.BROADCAST, PaymentState.SET_ASIDE)
 
@@ -34,6 +35,7 @@ class AccountFigures:
         self.applied_at: dict[
             str, float
         ] = {}  # by source: the time of its last frame that counts, Unix seconds
+        self.mean_fees_sats: float | None = None  # of the last 144 blocks, by the templates that were seen
         self._asked: list[Reading] = []
 
     def applied(self, source: str, at: float, frames: int, shares: int, seconds: float) -> None:
@@ -66,6 +68,16 @@ async def money_readings(reader: Reader) -> list[Reading]:
         *await _blocks(reader),
         *await _holds(reader),
     ]
+
+
+async def mean_fees_sats(reader: Reader) -> float | None:
+    """Of the last 144 heights that templates were seen of; None before the first."""
+    row = await reader.row(
+        "SELECT SUM(fees_sats), COUNT(*) FROM (SELECT fees_sats FROM template_height "
+        "ORDER BY height DESC LIMIT ?) AS latest",
+        MEAN_BLOCKS,
+    )
+    return None if row is None or not row[1] else float(row[0]) / int(row[1])
 
 
 def wallet_readings(balances: Balances) -> list[Reading]:

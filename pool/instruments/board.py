@@ -75,6 +75,11 @@ class Board:
             self._count(observation)
             yield observation
 
+    def is_new(self, source: str, epoch: str) -> bool:
+        """Whether this is another process of a gateway that is known."""
+        state = self.gateways.get(source)
+        return state is not None and state.epoch != epoch
+
     def _gateway(self, source: str, epoch: str, at: float) -> GatewayState:
         state = self.gateways.get(source)
         if state is None or state.epoch != epoch:

@@ -12,16 +12,19 @@ from pathlib import Path
 
 from config.schema import Settings
 from pool.accounting import directories
+from pool.farm.economics import Network
 from pool.gateway.readings import Reading, histogram_readings
 from pool.gateway.stall import StallWatch
 from pool.instruments.account_figures import AccountFigures
 from pool.instruments.account_metrics import ACCOUNT_METRICS
 from pool.instruments.board import Board
-from pool.instruments.following import Follower, Mark
+from pool.instruments.farm_desk import FarmDesk
+from pool.instruments.farm_metrics import FARM_METRICS
+from pool.instruments.following import Follower, Passage
 from pool.instruments.gateway_metrics import GATEWAY_METRICS, of_gateway
 from pool.instruments.health import Health, judge
 from pool.instruments.listener import Listener
-from pool.instruments.memory import Memory, MemoryRefused
+from pool.instruments.memory import Memory, MemoryRefused, Remembered
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.metrics import Exposition
@@ -31,7 +34,7 @@ from pool.spool.segments import Segment, read_head, segments_of
 POLL_SECONDS = 0.5
 SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by their marks
 MOST_HEADS = 1_000  # of segments, an hour each: six weeks without an accountant
-METRICS = (*ACCOUNT_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
+METRICS = (*ACCOUNT_METRICS, *FARM_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
 
 log = Log("engineroom.instruments")
 
@@ -53,22 +56,22 @@ class Instruments:
         self._sizes: list[Reading] = []
         self._heads: dict[Path, float] = {}
         self.accounts: AccountFigures | None = None  # once the accounts are open
-        self._board, marks = self._remembered()
-        self._follower = Follower(self._spool, marks)
+        remembered = self._remembered()
+        self._board = Board(time.time()) if remembered is None else Board.restore(remembered.board)
+        self._follower = Follower(self._spool, [] if remembered is None else remembered.marks)
+        self.desk = FarmDesk(settings, self._board.now, None if remembered is None else remembered.desk)
+        self._fee_share = sum(fee.basis_points for fee in settings.payout.fees) / 10_000
         self._exposition = Exposition(METRICS, self._readings)
         metrics = settings.metrics
         self.listener = Listener(metrics.address, metrics.port, self._page, self.health)
         self._listens = metrics.enabled
 
-    def _remembered(self) -> tuple[Board, list[Mark]]:
+    def _remembered(self) -> Remembered | None:
         try:
-            remembered = self._memory.load()
+            return self._memory.load()
         except MemoryRefused as error:
             log.warning(LogEvent.CHARTS_FORGOTTEN, error=error)
-            remembered = None
-        if remembered is None:
-            return Board(time.time()), []
-        return Board.restore(remembered.board), remembered.marks
+            return None
 
     async def run(self) -> None:
         """Until cancelled; what was seen is remembered for the next process."""
@@ -97,11 +100,9 @@ class Instruments:
         """Take what the gateways have written since the last look. A disk out of order is told once."""
         try:
             for passage in self._follower.poll():
-                for _ in self._board.observe(
-                    passage.source, passage.epoch, passage.deliveries, is_after_gap=passage.is_after_gap
-                ):
-                    pass
+                self._take(passage)
             self._board.looked(time.time())
+            self.desk.advance(self._board.now, is_working=self._is_working)
             self._sizes = list(self._spool_sizes(time.time()))
         except (OSError, SpoolError) as error:
             if str(error) != self._trouble:
@@ -110,9 +111,26 @@ class Instruments:
         else:
             self._trouble = ""
 
+    def _take(self, passage: Passage) -> None:
+        board, source = self._board, passage.source
+        if board.is_new(source, passage.epoch):
+            self.desk.floor.gateway_ended(source, board.now)
+        seen = board.observe(source, passage.epoch, passage.deliveries, is_after_gap=passage.is_after_gap)
+        for observation in seen:
+            self.desk.observe(source, observation)
+
+    @property
+    def _is_working(self) -> bool:
+        """Whether a share could come: some gateway is there, and has work for its miners."""
+        now = time.time()
+        return any(
+            self._board.is_up(source, now) and state.readings.get(("has_work", ()), 0.0) > 0
+            for source, state in self._board.gateways.items()
+        )
+
     def _save(self) -> None:
         try:
-            self._memory.save(self._board.export(), self._follower.marks)
+            self._memory.save(self._board.export(), self._follower.marks, self.desk.export())
         except OSError as error:
             log.error(LogEvent.CHARTS_NOT_KEPT, error=error)
 
@@ -166,6 +184,7 @@ class Instruments:
         yield from self._pool(now)
         yield from self._gateways(now)
         yield from self._sizes
+        yield from self.desk.readings(self.network())
         accounts = self.accounts
         yield from (AccountFigures() if accounts is None else accounts).readings()
         if accounts is not None:
@@ -175,6 +194,20 @@ class Instruments:
         yield from histogram_readings("accountant_stall_seconds", self._stall.late)
         yield ("accountant_start_time_seconds", ()), self._started_at
         yield ("metrics_render_seconds", ()), self._render_seconds
+
+    def network(self) -> Network | None:
+        """What a block takes and pays, by the gateways' newest templates; None before there is one."""
+        work = self._board.reading("network_work_hashes")
+        reward, fees = self._board.reading("template_reward_sats"), self._board.reading("template_fees_sats")
+        if not work or not reward or not fees:
+            return None
+        mean_fees = None if self.accounts is None else self.accounts.mean_fees_sats
+        return Network(
+            work=int(max(work)),
+            subsidy_sats=round(reward[0] - fees[0]),
+            mean_fees_sats=fees[0] if mean_fees is None else mean_fees,
+            fee_share=self._fee_share,
+        )
 
     def _pool(self, now: float) -> Iterator[Reading]:
         for window, rate in self._board.rates().items():

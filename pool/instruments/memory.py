@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from pool.instruments.board import BoardState
+from pool.instruments.farm_desk import DeskMemory
 from pool.instruments.following import Mark
 
 FILE_NAME = "instruments.state"
@@ -24,6 +25,7 @@ class Remembered(msgspec.Struct, frozen=True):
     version: int
     marks: list[Mark]
     board: BoardState
+    desk: DeskMemory
 
 
 class Memory:
@@ -48,9 +50,9 @@ class Memory:
             raise MemoryRefused(f"{self._path} is of version {remembered.version}")
         return remembered
 
-    def save(self, board: BoardState, marks: list[Mark]) -> None:
+    def save(self, board: BoardState, marks: list[Mark], desk: DeskMemory) -> None:
         """Raises OSError."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_suffix(".part")
-        beside.write_bytes(msgspec.msgpack.encode(Remembered(VERSION, marks, board)))
+        beside.write_bytes(msgspec.msgpack.encode(Remembered(VERSION, marks, board, desk)))
         beside.replace(self._path)

@@ -40,11 +40,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
             yield from itertools.product(*closed)
 
 
-def counter(name: str, meaning: str, **labels: tuple[str, ...] | str) -> Metric:
+def counter(name: str, meaning: str, /, **labels: tuple[str, ...] | str) -> Metric:
     return Metric(name=name, kind=Kind.COUNTER, meaning=meaning, labels=tuple(labels.items()))
 
 
-def gauge(name: str, meaning: str, **labels: tuple[str, ...] | str) -> Metric:
+def gauge(name: str, meaning: str, /, **labels: tuple[str, ...] | str) -> Metric:
     return Metric(name=name, kind=Kind.GAUGE, meaning=meaning, labels=tuple(labels.items()))
 
 

@@ -368,6 +368,16 @@ class LogEvent(enum.Enum):
         "After a restart they go on from what was kept before.",
     )
 
+    # ------------------------------------------------------------------ the farm
+
+    INVENTORY_REFUSED = Entry(
+        "{line}; machines are placed by their names alone", "The list of machines cannot be used."
+    )
+    PAUSES_REFUSED = Entry("{error}; nothing is paused", "The file of planned pauses cannot be used.")
+    COIN_PRICE_UNKNOWN = Entry(
+        "the coin's price is unknown: {problem}", "No revenue is reckoned until it is."
+    )
+
     # ------------------------------------------------------------------ notifications
 
     TARGET_UNREACHABLE = Entry(

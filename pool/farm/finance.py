@@ -1,0 +1,101 @@
+"""What the farm earns and costs now: hashrates, prices and the network's work put together. Pure.
+
+The arithmetic is `pool.farm.economics`; this chooses what goes in. A hashrate that is measured by accepted
+shares has lost its rejects already; the nameplate's has not.
+"""
+
+import msgspec
+
+from config.power_schema import PowerSettings
+from pool.farm.economics import (
+    MONTH_DAYS,
+    Economics,
+    Hashing,
+    Network,
+    Prices,
+    SoloOdds,
+    economics,
+    pause_saving,
+    solo_odds,
+    watts_of,
+)
+from pool.farm.summary import FarmSums
+from pool.farm.tariff import Tariff, price_at, tariff_of
+
+DAY_SECONDS = 86_400.0
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """What the world says: of the network None before a node has told, of the coin None where no price is
+    known, and then `remark` may say why."""
+
+    network: Network | None
+    coin_price: float | None
+    remark: str | None = None
+
+
+class Finance(msgspec.Struct, frozen=True, kw_only=True):
+    """The farm's money at one moment. `saved_per_day` is what the pauses in force save, None without any."""
+
+    currency: str | None
+    price_per_kwh: float | None
+    coin_price: float | None
+    measured: Economics
+    nameplate: Economics
+    solo: SoloOdds | None
+    saved_per_day: float | None
+    remark: str | None
+
+
+class Treasurer:
+    """Knows the settings; is asked with the sums of the moment."""
+
+    def __init__(self, power: PowerSettings) -> None:
+        self._power = power
+        self.tariff: Tariff | None = tariff_of(power)
+
+    def price_per_kwh(self, now: float) -> float | None:
+        """In the settings' currency, at a Unix time."""
+        return self._power.price_per_kwh if self.tariff is None else price_at(self.tariff, now)
+
+    def finance(self, sums: FarmSums, market: Market, now: float) -> Finance:
+        prices = Prices(
+            price_per_kwh=self.price_per_kwh(now),
+            coin_price=market.coin_price,
+            overhead_factor=self._power.overhead_factor,
+            fixed_cost_per_day=self._power.fixed_cost_per_month / MONTH_DAYS,
+        )
+        running = Hashing(
+            hashes_per_second=sums.running,
+            watts=self._watts(sums.running_watts, sums.unlisted_running),
+        )
+        nameplate = Hashing(
+            hashes_per_second=sums.nameplate,
+            watts=self._watts(sums.nameplate_watts, sums.unlisted_nameplate),
+            reject_share=sums.refused,
+        )
+        network = market.network
+        return Finance(
+            currency=self._power.currency,
+            price_per_kwh=prices.price_per_kwh,
+            coin_price=market.coin_price,
+            measured=economics(running, network, prices),
+            nameplate=economics(nameplate, network, prices),
+            solo=None if network is None else solo_odds(sums.running, network.work),
+            saved_per_day=self._saved_per_day(sums, network, prices),
+            remark=market.remark,
+        )
+
+    def _saved_per_day(self, sums: FarmSums, network: Network | None, prices: Prices) -> float | None:
+        if sums.paused <= 0 or prices.price_per_kwh is None:
+            return None
+        watts = self._watts(sums.paused_watts, sums.unlisted_paused)
+        idle = Hashing(hashes_per_second=sums.paused, watts=watts, reject_share=sums.refused)
+        return pause_saving(economics(idle, network, prices), DAY_SECONDS, prices.price_per_kwh).saved
+
+    def _watts(self, listed: float, unlisted_hashes_per_second: float) -> float | None:
+        """None where machines run of which nobody said what they draw."""
+        if unlisted_hashes_per_second <= 0:
+            return listed
+        joules = self._power.joules_per_terahash
+        return None if joules is None else listed + watts_of(unlisted_hashes_per_second, joules)

@@ -1,0 +1,166 @@
+"""[shell] The farm's desk: the floor with the files that it depends on (inventory, pauses, the coin's price).
+
+It feeds the floor with what frames show and hands out readings and reports. Blocking; for the instruments'
+thread alone.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from config.schema import Settings
+from pool.farm.coin_price import NoCoinPrice, read_coin_price
+from pool.farm.economics import Network
+from pool.farm.finance import Finance, Market, Treasurer
+from pool.farm.floor import Floor, FloorMemory, FloorRules
+from pool.farm.hashrate import RateWindow, RateWindowState
+from pool.farm.inventory import TERA, WHOLE_FARM
+from pool.farm.observation import Observation
+from pool.farm.opening import InventoryUnusable, open_places
+from pool.farm.pause_file import PauseFile
+from pool.farm.pauses import Pause, PriceStep, priced_pauses
+from pool.farm.places import Places
+from pool.farm.summary import farm_sums, group_lines
+from pool.farm.tariff import AHEAD_SECONDS, DAY_SECONDS, periods
+from pool.gateway.readings import Reading
+from pool.instruments import farm_readings
+from pool.instruments.board import WINDOWS
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+from stratum.work.coin import network
+
+PRICE_SECONDS = 60.0  # how often tariff and coin price are looked at
+MICROSECONDS = 1_000_000
+
+log = Log("engineroom.farm")
+
+
+class DeskMemory(msgspec.Struct, frozen=True):
+    """What a later process needs."""
+
+    floor: FloorMemory
+    windows: dict[str, RateWindowState]
+
+
+class FarmDesk:
+    """Of one pool's settings."""
+
+    def __init__(self, settings: Settings, now: float, memory: DeskMemory | None) -> None:
+        """Reads the inventory; one that cannot be used is told, and names alone say where machines are."""
+        farm = settings.farm
+        self._settings = settings
+        self._difficulty_1 = network(settings.coin, settings.network).proof_of_work.difficulty_1
+        self._places = self._opened_places()
+        rules = FloorRules(
+            expected_hashes_per_second=(
+                None if farm.expected_terahashes is None else farm.expected_terahashes * TERA
+            ),
+            false_alarms_per_day=farm.false_alarms_per_day,
+            rejecting_percent=farm.rejecting_percent,
+            most_machines=max(10_000, 4 * settings.metrics.workers_limit),
+        )
+        self.floor = Floor(rules, self._places, now, None if memory is None else memory.floor)
+        self._windows = {label: RateWindow(seconds, now) for label, seconds in WINDOWS.items()}
+        if memory is not None:
+            self._windows |= {
+                label: RateWindow.restore(state)
+                for label, state in memory.windows.items()
+                if label in WINDOWS
+            }
+        self._pause_file = PauseFile(Path(settings.data_directory))
+        self._pause_trouble: str | None = None
+        self._priced: list[Pause] = []
+        self._treasurer = Treasurer(farm.power)
+        self._coin_price = farm.power.coin_price
+        self._remark: str | None = None
+        self._priced_at = 0.0
+        self._now = now
+
+    def _opened_places(self) -> Places:
+        try:
+            return open_places(self._settings)
+        except InventoryUnusable as error:
+            for line in error.lines:
+                log.error(LogEvent.INVENTORY_REFUSED, line=line)
+            return Places(None, self._settings.farm.name_pattern)
+
+    # ------------------------------------------------------------------ in
+
+    def observe(self, source: str, seen: Observation) -> None:
+        """What one frame of a gateway shows."""
+        self.floor.observe(source, seen)
+        work = work_squared = 0.0
+        for (account, _), shares in seen.shares.items():
+            if self._places.has(account):
+                work += shares.work
+                work_squared += shares.work_squared
+        if work:
+            for window in self._windows.values():
+                window.add(seen.at, work, work_squared)
+
+    def advance(self, now: float, *, is_working: bool) -> None:
+        """Let time pass; `now` as the board has it."""
+        unix = time.time()
+        self._now = now
+        if unix - self._priced_at >= PRICE_SECONDS:
+            self._priced_at = unix
+            self._look_at_prices(unix)
+        pauses = [*self._pause_file.pauses(), *self._priced]
+        trouble = self._pause_file.trouble
+        if trouble is not None and trouble != self._pause_trouble:
+            log.error(LogEvent.PAUSES_REFUSED, error=trouble)
+        self._pause_trouble = trouble
+        self.floor.advance(now, round(unix * MICROSECONDS), pauses, is_working=is_working)
+
+    def _look_at_prices(self, unix: float) -> None:
+        power = self._settings.farm.power
+        bound, tariff = power.pause_above_price_per_kwh, self._treasurer.tariff
+        if bound is not None and tariff is not None:
+            steps = [
+                PriceStep(round(one.start * MICROSECONDS), one.price_per_kwh)
+                for one in periods(tariff, unix - DAY_SECONDS, unix + AHEAD_SECONDS)
+            ]
+            self._priced = priced_pauses(WHOLE_FARM, bound, steps)
+        if power.coin_price_file is not None:
+            self._read_coin_price(Path(power.coin_price_file), unix)
+
+    def _read_coin_price(self, path: Path, unix: float) -> None:
+        power = self._settings.farm.power
+        most = power.coin_price_max_age_hours * 3600.0
+        found = read_coin_price(path, power.currency or "", most, unix)
+        if isinstance(found, NoCoinPrice):
+            if found.problem != self._remark:
+                log.warning(LogEvent.COIN_PRICE_UNKNOWN, problem=found.problem)
+            self._coin_price, self._remark = None, found.problem
+        else:
+            self._coin_price, self._remark = found.price, None
+
+    # ------------------------------------------------------------------ out
+
+    def difficulty_of(self, work: float) -> float:
+        """Of a share for which so many hashes are expected."""
+        return work * self._difficulty_1 / 2**256
+
+    def finance(self, market_network: Network | None) -> Finance:
+        """The farm's money now, by the work that a block takes and what it pays."""
+        market = Market(network=market_network, coin_price=self._coin_price, remark=self._remark)
+        return self._treasurer.finance(farm_sums(self.floor), market, time.time())
+
+    def readings(self, market_network: Network | None) -> Iterator[Reading]:
+        """Everything that charts show of the farm."""
+        sums = farm_sums(self.floor)
+        rates = {label: window.estimate(self._now) for label, window in self._windows.items()}
+        yield from farm_readings.farm_readings(sums, rates)
+        yield from farm_readings.incident_readings(self.floor)
+        yield from farm_readings.group_readings(group_lines(self.floor))
+        limit = self._settings.metrics.workers_limit
+        yield from farm_readings.worker_readings(self.floor, self.difficulty_of, limit)
+        market = Market(network=market_network, coin_price=self._coin_price)
+        yield from farm_readings.money_readings(self._treasurer.finance(sums, market, time.time()))
+
+    def export(self) -> DeskMemory:
+        return DeskMemory(
+            self.floor.export(), {label: window.export() for label, window in self._windows.items()}
+        )

@@ -1,0 +1,108 @@
+"""What charts show of the farm: machines, groups, incidents and money, as readings. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from pool.farm.economics import Economics
+from pool.farm.finance import Finance
+from pool.farm.floor import Floor
+from pool.farm.hashrate import Rate
+from pool.farm.machine_state import MachineState
+from pool.farm.member import Member
+from pool.farm.summary import FarmSums, GroupLine
+from pool.gateway.readings import Reading
+
+MOST_INCIDENTS = 200  # single machines are one each; a farm in such a state has an operator who looks already
+
+
+def farm_readings(sums: FarmSums, rates: Mapping[str, Rate]) -> Iterator[Reading]:
+    """The whole farm; `rates` by window."""
+    for window, rate in rates.items():
+        yield ("farm_hashrate_hashes_per_second", (window,)), rate.hashes_per_second
+    yield ("farm_expected_hashes_per_second", ()), sums.nameplate
+    yield ("farm_paused_hashes_per_second", ()), sums.paused
+    for state, count in sums.states.items():
+        yield ("farm_machines", (state,)), float(count)
+
+
+def incident_readings(floor: Floor) -> Iterator[Reading]:
+    """The incidents that still have machines that are not well, the largest first."""
+    open_ones = [one for one in floor.incidents if one.faults]
+    yield ("incidents", ()), float(len(open_ones))
+    for incident in open_ones[:MOST_INCIDENTS]:
+        labels = (
+            incident.id,
+            incident.cause.level or incident.cause.kind,
+            incident.cause.name or incident.first,
+        )
+        yield ("incident_machines", labels), float(len(incident.faults))
+        yield ("incident_missing_hashes_per_second", labels), incident.missing_hashes_per_second
+        yield ("incident_start_timestamp_seconds", labels), incident.begun_us / 1e6
+
+
+def group_readings(lines: list[GroupLine]) -> Iterator[Reading]:
+    for line in lines:
+        label = (line.group,)
+        yield ("group_hashrate_hashes_per_second", label), line.measured
+        yield ("group_expected_hashes_per_second", label), line.expected
+        yield ("group_machines", label), float(line.machines)
+        yield ("group_faulty_machines", label), float(line.faulty)
+        yield ("group_paused_machines", label), float(line.paused)
+        yield ("group_rejected_ratio", label), line.refused
+
+
+def worker_readings(floor: Floor, difficulty_of: Callable[[float], float], limit: int) -> Iterator[Reading]:
+    """Six series for each machine, up to `limit` of them: those that are not well come first."""
+    members = sorted(floor.members.values(), key=_worst_first)
+    yield ("workers_shown", ()), float(min(limit, len(members)))
+    yield ("workers_cut", ()), float(max(0, len(members) - limit) + floor.turned_away)
+    for member in members[:limit]:
+        yield from _worker(floor, member, difficulty_of)
+
+
+def _worker(floor: Floor, member: Member, difficulty_of: Callable[[float], float]) -> Iterator[Reading]:
+    labels = (member.account, member.worker, member.place.group)
+    glance, state = member.watch.glance(floor.time), member.watch.state
+    rate = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
+    yield ("worker_hashrate_hashes_per_second", labels), rate
+    if glance.expected is not None:
+        yield ("worker_expected_hashes_per_second", labels), glance.expected
+    yield ("worker_state", (*labels, state.value)), 1.0
+    yield ("worker_rejected_ratio", labels), glance.refused
+    if glance.last_share_at is not None:
+        yield ("worker_last_share_timestamp_seconds", labels), floor.unix_us(glance.last_share_at) / 1e6
+    if member.best_work:
+        yield ("worker_best_share_difficulty", labels), difficulty_of(member.best_work)
+
+
+def _worst_first(member: Member) -> tuple[bool, str, str]:
+    return (not member.is_faulty, member.worker, member.account)
+
+
+def money_readings(finance: Finance) -> Iterator[Reading]:
+    """What is known; a figure that is not is absent, never 0."""
+    for basis, one in (("measured", finance.measured), ("nameplate", finance.nameplate)):
+        yield from _economics(basis, one)
+    yield from _known("power_price_per_kwh", finance.price_per_kwh)
+    yield from _known("coin_price", finance.coin_price)
+    yield from _known("pause_saved_per_day", finance.saved_per_day)
+    if finance.solo is not None:
+        yield from _known("solo_block_wait_seconds", finance.solo.expected_wait_seconds)
+        yield ("solo_block_chance_30_days_ratio", ()), finance.solo.chance_in_30_days
+        yield ("solo_block_chance_year_ratio", ()), finance.solo.chance_in_365_days
+
+
+def _economics(basis: str, one: Economics) -> Iterator[Reading]:
+    day = one.day
+    cost = None if day.energy_cost is None else day.energy_cost + day.fixed_cost
+    yield from _known("power_watts", one.hashing.watts, basis)
+    yield from _known("power_cost_per_day", cost, basis)
+    yield from _known("expected_coin_sats_per_day", day.coin_sats, basis)
+    yield from _known("revenue_per_day", day.revenue, basis)
+    yield from _known("profit_per_day", day.profit, basis)
+    yield from _known("break_even_power_price", one.break_even_price_per_kwh, basis)
+    yield from _known("break_even_coin_price", one.break_even_coin_price, basis)
+
+
+def _known(name: str, value: float | None, *labels: str) -> Iterator[Reading]:
+    if value is not None:
+        yield (name, labels), value
