@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from pool.commands.ending import SettingsFile, complain, fail, load_settings, run, said
@@ -15,11 +16,44 @@ if TYPE_CHECKING:
     from pool.farm.pauses import Pause
     from pool.farm.places import Places
 
-app = typer.Typer(help="The farm's machines and groups; planned pauses.", no_args_is_help=True)
+app = typer.Typer(help="The farm's machines and groups; planned pauses.")
 MICROSECONDS = 1_000_000
 Group = Annotated[
     str, typer.Argument(help="A path like hall-a/row-3, with all inside it; `all` is the farm.")
 ]
+
+
+@app.callback(invoke_without_command=True)
+def farm(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option("-c", "--config", help="The settings file (YAML).")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="Only what is in it: a path like hall-a/row-3.")
+    ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Every machine, not only the worst forty.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The farm: machines by state, incidents, groups and machines (worst first), what it earns and costs."""
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        raise typer.BadParameter("name the settings file", param_hint="-c")
+    from pool.accounting.control import NobodyThere, Refused, ask
+    from pool.commands.farm_view import print_farm
+    from pool.reports.farm import FarmReport
+    from pool.reports.rendering import json_text, stdout_console
+
+    directory = Path(load_settings(config).data_directory)
+    wanted = None if group is None else group.strip("/ ")
+    try:
+        answer = run(ask(directory, "farm", group=wanted))
+    except (Refused, NobodyThere) as error:
+        fail(str(error))
+    report = msgspec.convert(answer, FarmReport)
+    if as_json:
+        typer.echo(json_text(report), nl=False)
+    else:
+        print_farm(report, stdout_console(), show_all=show_all)
 
 
 @app.command()

@@ -15,20 +15,21 @@ from pool.farm.coin_price import NoCoinPrice, read_coin_price
 from pool.farm.economics import Network
 from pool.farm.finance import Finance, Market, Treasurer
 from pool.farm.floor import Floor, FloorMemory, FloorRules
-from pool.farm.hashrate import RateWindow, RateWindowState
+from pool.farm.hashrate import Rate, RateWindow, RateWindowState
 from pool.farm.inventory import TERA, WHOLE_FARM
 from pool.farm.observation import Observation
 from pool.farm.opening import InventoryUnusable, open_places
 from pool.farm.pause_file import PauseFile
 from pool.farm.pauses import Pause, PriceStep, priced_pauses
 from pool.farm.places import Places
-from pool.farm.summary import farm_sums, group_lines
+from pool.farm.summary import FarmSums, farm_sums, group_lines
 from pool.farm.tariff import AHEAD_SECONDS, DAY_SECONDS, periods
 from pool.gateway.readings import Reading
 from pool.instruments import farm_readings
 from pool.instruments.board import WINDOWS
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
+from pool.reports.farm import FarmReport, farm_report
 from stratum.work.coin import network
 
 PRICE_SECONDS = 60.0  # how often tariff and coin price are looked at
@@ -143,22 +144,39 @@ class FarmDesk:
         """Of a share for which so many hashes are expected."""
         return work * self._difficulty_1 / 2**256
 
-    def finance(self, market_network: Network | None) -> Finance:
-        """The farm's money now, by the work that a block takes and what it pays."""
+    def report(self, group: str | None, market_network: Network | None) -> FarmReport:
+        """The farm, or what is in a group, as it is now."""
+        sums, unix = farm_sums(self.floor), time.time()
+        return farm_report(
+            self.floor,
+            sums,
+            self._rates(),
+            self._finance(sums, market_network, unix),
+            self.difficulty_of,
+            group,
+            round(unix * MICROSECONDS),
+        )
+
+    def _finance(self, sums: FarmSums, market_network: Network | None, unix: float) -> Finance:
         market = Market(network=market_network, coin_price=self._coin_price, remark=self._remark)
-        return self._treasurer.finance(farm_sums(self.floor), market, time.time())
+        return self._treasurer.finance(sums, market, unix)
+
+    def _rates(self) -> dict[str, Rate]:
+        return {label: window.estimate(self._now) for label, window in self._windows.items()}
 
     def readings(self, market_network: Network | None) -> Iterator[Reading]:
         """Everything that charts show of the farm."""
         sums = farm_sums(self.floor)
-        rates = {label: window.estimate(self._now) for label, window in self._windows.items()}
-        yield from farm_readings.farm_readings(sums, rates)
+        yield from farm_readings.farm_readings(sums, self._rates())
         yield from farm_readings.incident_readings(self.floor)
         yield from farm_readings.group_readings(group_lines(self.floor))
         limit = self._settings.metrics.workers_limit
         yield from farm_readings.worker_readings(self.floor, self.difficulty_of, limit)
-        market = Market(network=market_network, coin_price=self._coin_price)
-        yield from farm_readings.money_readings(self._treasurer.finance(sums, market, time.time()))
+        yield from farm_readings.money_readings(self._finance(sums, market_network, time.time()))
+
+    def groups(self) -> set[str]:
+        """All that machines stand in, now."""
+        return {path for member in self.floor.members.values() for _, path in member.place.groups()}
 
     def export(self) -> DeskMemory:
         return DeskMemory(

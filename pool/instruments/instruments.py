@@ -9,10 +9,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from config.schema import Settings
 from pool.accounting import directories
+from pool.accounting.control import Refused
 from pool.farm.economics import Network
+from pool.farm.places import nearest
 from pool.gateway.readings import Reading, histogram_readings
 from pool.gateway.stall import StallWatch
 from pool.instruments.account_figures import AccountFigures
@@ -28,6 +33,7 @@ from pool.instruments.memory import Memory, MemoryRefused, Remembered
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.metrics import Exposition
+from pool.reports.farm import FarmReport
 from pool.spool.frames import SpoolError
 from pool.spool.segments import Segment, read_head, segments_of
 
@@ -169,6 +175,19 @@ class Instruments:
         if self.accounts is None:
             return "the accounts are not open: see the log"
         return None if self.accounts.is_database_up else "the database cannot be used: see the log"
+
+    async def farm(self, group: str | None = None) -> Any:
+        """The report of `engineroom farm`, in builtins. Raises Refused for a group that nobody is in."""
+        report = await self._loop.run_in_executor(self._thread, self._farm_report, group)
+        if group is not None and not report.machines:
+            known = [line.group for line in report.groups] or [*self.desk.groups()]
+            near = nearest(group, known)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise Refused(f"no machine is in {group!r}{hint}")
+        return msgspec.to_builtins(report)
+
+    def _farm_report(self, group: str | None) -> FarmReport:
+        return self.desk.report(group, self.network())
 
     async def _page(self) -> bytes:
         return await self._loop.run_in_executor(self._thread, self._rendered)

@@ -1,0 +1,111 @@
+"""`engineroom farm` on a terminal: headline, incidents, groups and machines, the worst first, and money."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from pool.farm.economics_text import MONEY, EconomicsReport, MoneyRow, money_rows
+from pool.farm.summary import GroupLine, MachineLine
+from pool.reports.farm import MOST_SHOWN, FarmReport, headline, rates_line
+from pool.reports.rendering import Column, Form, show
+from pool.wording import hashrate_text, span_text
+
+MOST_GROUPS = 15  # of a farm with hundreds of racks, those that miss most
+UNKNOWN = "–"
+
+
+def print_farm(report: FarmReport, console: Console, *, show_all: bool) -> None:
+    """Everything of a report that a person looks at."""
+    _say(console, headline(report))
+    _say(console, rates_line(report))
+    _section(console, "incidents", report.incidents, "none")
+    _groups(report, console, show_all=show_all)
+    _machines(report, console, show_all=show_all)
+    _money(report, console)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(Text(line), soft_wrap=True)
+
+
+def _section(console: Console, title: str, lines: Sequence[str], empty: str) -> None:
+    console.print()
+    _say(console, f"{title}:" if lines else f"{title}: {empty}")
+    for line in lines:
+        _say(console, f"  {line}")
+
+
+def _groups(report: FarmReport, console: Console, *, show_all: bool) -> None:
+    lines = report.groups if show_all else report.groups[:MOST_GROUPS]
+    if not lines:
+        return
+    console.print()
+    show(lines, GROUPS, GroupLine, Form.TABLE, console, empty="")
+    _more(console, len(report.groups) - len(lines), "groups")
+
+
+def _machines(report: FarmReport, console: Console, *, show_all: bool) -> None:
+    at_fault = [line for line in report.machines if line.state != "ok"]
+    lines = report.machines if show_all else at_fault[:MOST_SHOWN]
+    console.print()
+    show(lines, _columns(report.at_us), MachineLine, Form.TABLE, console, empty="no machine is at fault")
+    _more(console, len(at_fault) - len(lines), "machines that are not ok")
+
+
+def _more(console: Console, count: int, what: str) -> None:
+    if count > 0:
+        _say(console, f"… and {count:,} more {what}: --all")
+
+
+def _money(report: FarmReport, console: Console) -> None:
+    console.print()
+    finance = report.finance
+    rows = EconomicsReport(currency=finance.currency, measured=finance.measured, nameplate=finance.nameplate)
+    show(money_rows(rows), MONEY, MoneyRow, Form.TABLE, console, empty="")
+    for line in report.money_lines:
+        _say(console, line)
+
+
+GROUPS: tuple[Column[GroupLine], ...] = (
+    Column("group", lambda one: one.group, is_shortened=True),
+    Column("machines", lambda one: f"{one.machines:,}", is_number=True),
+    Column("at fault", lambda one: f"{one.faulty:,}", is_number=True),
+    Column("paused", lambda one: f"{one.paused:,}", is_number=True),
+    Column("measured", lambda one: hashrate_text(one.measured), is_number=True),
+    Column("expected", lambda one: hashrate_text(one.expected), is_number=True),
+    Column("refused", lambda one: _percent(one.refused), is_number=True),
+)
+
+
+def _columns(at_us: int) -> tuple[Column[MachineLine], ...]:
+    def ago(since_us: int | None) -> str:
+        return UNKNOWN if since_us is None else span_text(max(0.0, (at_us - since_us) / 1e6))
+
+    return (
+        Column("machine", lambda one: one.name, is_shortened=True),
+        Column("group", lambda one: one.group, is_shortened=True),
+        Column("state", lambda one: "never seen" if one.is_never_seen else one.state),
+        Column("for", lambda one: ago(one.state_since_us), is_number=True),
+        Column("measured", lambda one: hashrate_text(one.measured), is_number=True),
+        Column("expected", lambda one: _hashrate(one.expected), is_number=True),
+        Column("refused", _refused, is_number=True),
+        Column("last share", lambda one: ago(one.last_share_us), is_number=True),
+        Column("up", lambda one: UNKNOWN if one.uptime is None else _percent(one.uptime), is_number=True),
+    )
+
+
+def _refused(line: MachineLine) -> str:
+    """The part, and its main reason where there is much of it."""
+    if line.refused < 0.01 or not line.refused_by_reason:
+        return _percent(line.refused)
+    worst = max(line.refused_by_reason, key=lambda reason: line.refused_by_reason[reason])
+    return f"{_percent(line.refused)} {worst}"
+
+
+def _hashrate(value: float | None) -> str:
+    return UNKNOWN if value is None else hashrate_text(value)
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.1f} %"

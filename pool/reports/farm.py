@@ -1,0 +1,114 @@
+"""The farm as a report: sums, incidents, groups, machines, money; made from the floor, shown anywhere."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from pool.farm.economics_text import EconomicsReport, money_text, report_lines
+from pool.farm.finance import Finance
+from pool.farm.floor import Floor
+from pool.farm.hashrate import Rate
+from pool.farm.incident_line import incident_line
+from pool.farm.pauses import covers
+from pool.farm.summary import FarmSums, GroupLine, MachineLine, group_lines, machine_lines
+from pool.wording import hashrate_text
+
+MOST_SHOWN = 40  # machines in a table, a screenful; --all and --json show every one
+
+
+class RateLine(msgspec.Struct, frozen=True):
+    """A hashrate over one window with its 95 % interval; `upper` None where nothing bounds it."""
+
+    window: str
+    hashes_per_second: float
+    lower: float
+    upper: float | None
+
+
+class FarmReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `engineroom farm` shows. `group` is what was asked for, None the whole farm."""
+
+    at_us: int
+    group: str | None
+    rates: tuple[RateLine, ...]
+    sums: FarmSums
+    incidents: tuple[str, ...]
+    groups: tuple[GroupLine, ...]
+    machines: tuple[MachineLine, ...]
+    finance: Finance
+    money_lines: tuple[str, ...]
+
+
+def farm_report(
+    floor: Floor,
+    sums: FarmSums,
+    rates: Mapping[str, Rate],
+    finance: Finance,
+    difficulty_of: Callable[[float], float],
+    group: str | None,
+    now_us: int,
+) -> FarmReport:
+    """Of the whole farm, or of what is in one group; money is always of the whole farm."""
+    incidents = [one for one in floor.incidents if one.faults and _is_of(group, one.faults[0].place.group)]
+    return FarmReport(
+        at_us=now_us,
+        group=group,
+        rates=tuple(
+            RateLine(
+                window, rate.hashes_per_second, rate.lower, rate.upper if rate.upper < float("inf") else None
+            )
+            for window, rate in rates.items()
+        ),
+        sums=sums,
+        incidents=tuple(incident_line(one, now_us) for one in incidents),
+        groups=tuple(line for line in group_lines(floor) if _is_of(group, line.group)),
+        machines=tuple(machine_lines(floor, difficulty_of, group)),
+        finance=finance,
+        money_lines=tuple(_money_lines(finance)),
+    )
+
+
+def _is_of(group: str | None, path: str) -> bool:
+    return group is None or covers(group, path)
+
+
+def _money_lines(finance: Finance) -> list[str]:
+    remarks = () if finance.remark is None else (finance.remark,)
+    report = EconomicsReport(
+        currency=finance.currency,
+        measured=finance.measured,
+        nameplate=finance.nameplate,
+        solo=finance.solo,
+        remarks=remarks,
+    )
+    lines = list(report_lines(report))
+    if finance.saved_per_day is not None:
+        lines.append(f"pauses save {money_text(finance.saved_per_day, finance.currency)} a day")
+    return lines
+
+
+def headline(report: FarmReport) -> str:
+    """`2,500 machines: 2,480 ok, 7 silent …; 596.1 TH/s of 600 TH/s over ten minutes`."""
+    states = report.sums.states
+    said = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items(), key=_rank) if count)
+    total = sum(states.values())
+    running, nameplate = hashrate_text(report.sums.running), hashrate_text(report.sums.nameplate)
+    machines = "machine" if total == 1 else "machines"
+    return f"{total:,} {machines}: {said or 'none yet'}; {running} of {nameplate} over ten minutes"
+
+
+def _rank(entry: tuple[str, int]) -> int:
+    return ("ok", "new", "paused", "low", "rejecting", "silent").index(entry[0])
+
+
+def rates_line(report: FarmReport) -> str:
+    """The hashrate by window, with what it may be off by."""
+    return "; ".join(
+        f"{one.window} {hashrate_text(one.hashes_per_second)}{_off(one)}" for one in report.rates
+    )
+
+
+def _off(one: RateLine) -> str:
+    if one.upper is None or one.hashes_per_second <= 0:
+        return ""
+    return f" ±{50 * (one.upper - one.lower) / one.hashes_per_second:.1f} %"
