@@ -7,10 +7,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 BLOCKS ?= 3
 CRASH_POINTS ?= 200
 
-.PHONY: help demo test crash lint types bench format reference lock clean
+.PHONY: help demo test crash lint types bench bench-farm format reference lock clean
 
 help:  ## show this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 demo: $(VENV)/.demo  ## a whole pool on this machine, until BLOCKS=3 blocks are found and accepted
 	@$(BIN)/engineroom demo --blocks $(BLOCKS)
@@ -36,6 +36,9 @@ bench: $(VENV)/.dev  ## CPU per share, time to 5,000 connections, memory per con
 	@.ci/packages gcc libssl-dev postgresql
 	@$(BIN)/python -m tests.benchmarks.run
 	@$(BIN)/python -m tests.benchmarks.accounts
+
+bench-farm: $(VENV)/.dev  ## 2,500 simulated machines, twenty broken: who is named and when; half an hour; asserts nothing
+	@$(BIN)/python -m tests.benchmarks.farm
 
 format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff check --fix .

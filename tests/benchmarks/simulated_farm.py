@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pool.miner.client import Job, StratumClient
 from pool.miner.grinding import search
 
-NOT_BELOW_TARGET = 1  # nonces from here on are tried
 CONNECTS_AT_ONCE = 100
 
 
