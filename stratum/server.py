@@ -65,12 +65,22 @@ class ServerLimits(msgspec.Struct, frozen=True):
 
 
 class FanOut(msgspec.Struct, frozen=True):
-    """One announcement, from its first line to its last, in monotonic seconds; `miners` were sent it."""
+    """One announcement, in monotonic seconds: when it began, and who was sent it when, in slices."""
 
     started_at: float
-    first_at: float
-    ended_at: float
-    miners: int
+    slices: tuple[tuple[float, list[Session]], ...]
+
+    @property
+    def first_at(self) -> float:
+        return self.slices[0][0]
+
+    @property
+    def ended_at(self) -> float:
+        return self.slices[-1][0]
+
+    @property
+    def miners(self) -> int:
+        return sum(len(sessions) for _, sessions in self.slices)
 
 
 class ServerOwner(SessionOwner, Protocol):
@@ -135,8 +145,7 @@ class StratumServer:
         self._forced_at: dict[Hashable, float] = {}
         self._fanout: list[Connection] = []
         self._fanout_started_at = 0.0
-        self._fanout_first_at = 0.0
-        self._fanout_miners = 0
+        self._fanout_slices: list[tuple[float, list[Session]]] = []
         self._counting = Counter[tuple[int, AgentClass]]()
         self._hashes: set[asyncio.Future[bytes]] = set()
         self._tick_slice = 0
@@ -346,7 +355,7 @@ class StratumServer:
     def announce(self) -> None:
         """There is new work: send every mining session the current job of its variant."""
         is_running = bool(self._fanout)
-        self._fanout_started_at, self._fanout_miners = monotonic(), 0
+        self._fanout_started_at, self._fanout_slices = monotonic(), []
         self._fanout = [c for c in self._connections if c.session.is_mining]
         self._fanout.reverse()
         if self._fanout and not is_running:
@@ -373,15 +382,13 @@ class StratumServer:
         self._owner.commit()
         for connection in announced:
             connection.flush()
-        if announced and not self._fanout_miners:
-            self._fanout_first_at = monotonic()
-        self._fanout_miners += len(announced)
+        if announced:
+            self._fanout_slices.append((monotonic(), [connection.session for connection in announced]))
         if queue:
             self._loop.call_soon(self._fan_out)
-        elif self._fanout_miners:
-            self._owner.fanned_out(
-                FanOut(self._fanout_started_at, self._fanout_first_at, monotonic(), self._fanout_miners)
-            )
+        elif self._fanout_slices:
+            slices, self._fanout_slices = tuple(self._fanout_slices), []
+            self._owner.fanned_out(FanOut(self._fanout_started_at, slices))
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from pool.farm.economics_text import MONEY, EconomicsReport, MoneyRow, money_rows
 from pool.farm.summary import GroupLine, MachineLine
-from pool.reports.farm import MOST_SHOWN, FarmReport, headline, rates_line
+from pool.reports.farm import MOST_SHOWN, FarmReport, headline, loss_lines, rates_line
 from pool.reports.rendering import Column, Form, show
 from pool.wording import hashrate_text, span_text
 
@@ -22,6 +22,7 @@ def print_farm(report: FarmReport, console: Console, *, show_all: bool) -> None:
     _section(console, "incidents", report.incidents, "none")
     _groups(report, console, show_all=show_all)
     _machines(report, console, show_all=show_all)
+    _section(console, "stale losses", loss_lines(report.losses), "no block change yet")
     _money(report, console)
 
 

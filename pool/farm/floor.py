@@ -137,9 +137,15 @@ class Floor:
         """A time of the floor as people know it; what lies before a standstill is shown that much later."""
         return round((at + self._hole_seconds) * MICROSECONDS)
 
-    def expected(self, member: Member) -> float | None:
-        """What a machine should do, hashes per second; None where nobody knows."""
-        return member.watch.glance(self.time).expected
+    def rate_of(self, key: MachineKey) -> float:
+        """What a machine does, hashes per second over ten minutes; 0 for a stranger."""
+        member = self.members.get(key)
+        return 0.0 if member is None else member.watch.glance(self.time).hashes_per_second
+
+    def group_of(self, key: MachineKey) -> str | None:
+        """Where a machine stands; None for a stranger."""
+        member = self.members.get(key)
+        return None if member is None else member.place.group
 
     def faults(self) -> Iterator[Fault]:
         """Every machine that is not as it should be."""

@@ -3,7 +3,17 @@
 import msgspec
 
 from pool.spool.dictionary import Dictionary
-from pool.spool.records import BestMade, CandidateMade, Joined, Left, Name, PacedMade, RefusedMade, ShareMade
+from pool.spool.records import (
+    BestMade,
+    CandidateMade,
+    Joined,
+    Left,
+    Name,
+    PacedMade,
+    RefusedMade,
+    ShareMade,
+    TipTold,
+)
 
 MachineKey = tuple[str, str]  # account and worker
 
@@ -24,6 +34,16 @@ class Refusals(msgspec.Struct):
     work: float = 0.0
 
 
+class TipSeen(msgspec.Struct, frozen=True):
+    """A block change: when each node had the new tip, when the template came (Unix seconds), and how long
+    after that each machine was sent work on it."""
+
+    height: int
+    nodes: dict[str, float]
+    template_at: float
+    delays: dict[MachineKey, float]
+
+
 class Observation:
     """What happened at `at`. `effort` is the shares' work as a part of what a block takes."""
 
@@ -39,6 +59,7 @@ class Observation:
         self.bests: list[tuple[MachineKey, float]] = []
         self.candidates: list[bytes] = []
         self.paced: list[tuple[MachineKey, float]] = []
+        self.tips: list[TipSeen] = []
 
     def take(self, record: object, dictionary: Dictionary) -> None:
         """Add a record; what is of no interest here is passed over. Raises UnknownNumber."""
@@ -55,6 +76,11 @@ class Observation:
             self.left.append(_key(dictionary.name(record.name)))
         elif isinstance(record, CandidateMade):
             self.candidates.append(record.block_hash)
+        elif isinstance(record, TipTold):
+            names = (_key(dictionary.name(number)) for number in record.names)
+            nodes = dict(zip(record.nodes, (us / 1e6 for us in record.node_us), strict=False))
+            delays = {key: ms / 1e3 for key, ms in zip(names, record.delays_ms, strict=False)}
+            self.tips.append(TipSeen(record.height, nodes, record.template_us / 1e6, delays))
         elif isinstance(record, PacedMade):
             work = float(dictionary.work(record.difficulty))
             self.paced.append((_key(dictionary.name(record.name)), work))

@@ -5,12 +5,14 @@ submitter, events to the share keeper.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol, cast
 
 from pool.gateway.block_files import FoundFacts
 from pool.gateway.parking import Parking
 from pool.gateway.tally import ShareTally
+from pool.gateway.tips import Tip, ToldTip
 from pool.gateway.work_source import Variant, WorkSource
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
@@ -29,6 +31,7 @@ from stratum.work.share import BlockCandidate
 from stratum.work.template import Template
 
 SESSION_ID_BYTES = 8
+MOST_TIPS = 16  # that wait to be recorded, some seconds: on regtest blocks come by the dozen
 # Seconds. A full template takes a node some 50 ms to make; 5,000 lines take some 100 ms to write.
 TIP_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 ANNOUNCEMENT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -121,7 +124,9 @@ class Gateway:
         self._candidates: CandidateTaker | None = None
         self._on_win: Callable[[int], None] | None = None
         self.measures = GatewayMeasures()
-        self._tip_heard_at: float | None = None  # of a tip that no miner has work for yet
+        self._tip: Tip | None = None  # a new one that no miner has work on yet
+        # Tips that every miner has work on; whoever records them takes them out.
+        self.tips_told: deque[ToldTip] = deque(maxlen=MOST_TIPS)
 
     def attach(
         self,
@@ -215,10 +220,11 @@ class Gateway:
     def fanned_out(self, fan_out: FanOut) -> None:
         measures = self.measures
         measures.announcement.observe(fan_out.ended_at - fan_out.started_at)
-        heard_at, self._tip_heard_at = self._tip_heard_at, None
-        if heard_at is not None:
-            measures.tip_to_first.observe(fan_out.first_at - heard_at)
-            measures.tip_to_last.observe(fan_out.ended_at - heard_at)
+        tip, self._tip = self._tip, None
+        if tip is not None:
+            measures.tip_to_first.observe(fan_out.first_at - tip.heard_at)
+            measures.tip_to_last.observe(fan_out.ended_at - tip.heard_at)
+            self.tips_told.append(ToldTip(tip, fan_out))
 
     def session_closed(self, session: Session, now: float) -> None:
         if session.pace.last_share is not None and session.first_worker is not None:
@@ -236,7 +242,8 @@ class Gateway:
         self, template: Template, node_name: str, received_at: float, heard_at: float | None = None
     ) -> None:
         if self._work.new_template(template, received_at, self._now()):
-            self._tip_heard_at = received_at if heard_at is None else heard_at
+            heard = received_at if heard_at is None else heard_at
+            self._tip = Tip(template.height, template.previous_hash, heard, received_at)
             log.info(
                 LogEvent.WORK_RENEWED,
                 height=template.height,

@@ -24,6 +24,7 @@ from pool.gateway.work_source import WorkSource
 from pool.node.nodes import Nodes
 from stratum.server import StratumServer
 
+NODES_SECONDS = 10.0  # how long a tip waits to be recorded for nodes that do not have it
 READ_SECONDS = 2.0  # some 150 bytes a time in the spool: what has changed
 
 
@@ -61,7 +62,25 @@ class Panel:
     async def _read(self) -> None:
         while True:
             self._recording.recorder.take_readings(dict(self.readings()))
+            self._record_tips()
             await asyncio.sleep(READ_SECONDS)
+
+    def _record_tips(self) -> None:
+        """Tips that all nodes have had their time for."""
+        told, now = self._gateway.tips_told, self._loop.time()
+        states = self._nodes.states()
+        recorder = self._recording.recorder
+        now_us = recorder.frame_at_us() if told else 0
+        while told:
+            tip = told[0].tip
+            nodes = {
+                state.name: now_us - round(1e6 * (now - state.tip_heard_at))
+                for state in states
+                if state.tip == tip.previous_hash
+            }
+            if len(nodes) < len(states) and now - tip.heard_at < NODES_SECONDS:
+                return
+            recorder.tip_told(told.popleft(), nodes, now_us - round(1e6 * (now - tip.template_at)))
 
     def readings(self) -> Iterator[Reading]:
         """Of everything, now."""

@@ -13,6 +13,7 @@ import msgspec
 
 from pool.gateway.numbers import Numbers, Series
 from pool.gateway.spool import Spool
+from pool.gateway.tips import ToldTip
 from pool.spool import records
 from pool.spool.records import Happening, ShareMade
 from stratum.events import Event, Joined, Refused, Share, Worker
@@ -72,6 +73,7 @@ class Recorder:
         self._refused: dict[tuple[Worker | None, str], tuple[int, int]] = {}
         self._bests: dict[Worker, bytes] = {}
         self._paces: dict[Worker, int] = {}
+        self._tips: list[tuple[ToldTip, Mapping[str, int], int]] = []
         self._readings: Mapping[Series, float] | None = None  # taken, and in no frame yet
         self._shown: dict[Series, float] = {}  # what readers of this segment know
 
@@ -124,6 +126,10 @@ class Recorder:
     def candidate_made(self, candidate: BlockCandidate, job: Job, worker: Worker | None) -> None:
         """A block: its record goes with this tick's frame, or with the first that can be written."""
         self._candidates.append(Candidate(candidate, job, worker, self.frame_at_us()))
+
+    def tip_told(self, told: ToldTip, nodes: Mapping[str, int], template_us: int) -> None:
+        """Every miner has work on a new tip; `nodes` is when each had it, all times by the record clock."""
+        self._tips.append((told, nodes, template_us))
 
     def take_readings(self, readings: Mapping[Series, float]) -> None:
         """What the instruments show now, all of them: the next frame says which have changed."""
@@ -178,8 +184,7 @@ class Recorder:
     def _write(self, *last: Happening) -> bool:
         spool = self._spool
         happenings = self._shares
-        has_others = self._others or self._refused or self._candidates or self._bests or self._paces
-        if has_others or self._readings is not None or last:
+        if self._has_others or self._readings is not None or last:
             happenings += self._happenings()
             happenings += last
         number, is_filled = spool.next_number, bool(happenings or self._numbers.definitions)
@@ -202,6 +207,7 @@ class Recorder:
             self._refused.clear()
             self._bests.clear()
             self._paces.clear()
+            self._tips.clear()
             if self._readings is not None:
                 self._shown.update(self._readings)
                 self._readings = None
@@ -213,6 +219,13 @@ class Recorder:
             self._shown.clear()
         self.on_written(is_urgent)
         return is_written
+
+    @property
+    def _has_others(self) -> bool:
+        """Whether there is anything but shares and readings."""
+        return bool(
+            self._others or self._refused or self._candidates or self._bests or self._paces or self._tips
+        )
 
     def _happenings(self) -> list[Happening]:
         """Everything but shares. It may define numbers."""
@@ -234,9 +247,30 @@ class Recorder:
             numbers = self._numbers
             difficulty = numbers.difficulties.get(target) or numbers.difficulty(target)
             made.append(records.PacedMade(numbers.number_of(worker), difficulty))
+        made += [self._told(*tip) for tip in self._tips]
         if self._readings is not None:
             made += self._changed(self._readings)
         return made
+
+    def _told(self, told: ToldTip, nodes: Mapping[str, int], template_us: int) -> records.TipTold:
+        """Of proxies, which speak for many, the first name stands for the connection."""
+        names: list[int] = []
+        delays_ms: list[int] = []
+        for at, sessions in told.fan_out.slices:
+            delay_ms = max(0, round(1000 * (at - told.tip.template_at)))
+            workers = [one.first_worker for one in sessions if one.first_worker is not None]
+            names += map(self._numbers.number_of, workers)
+            delays_ms += [delay_ms] * len(workers)
+        tip = told.tip
+        return records.TipTold(
+            tip.height,
+            tip.previous_hash,
+            tuple(nodes),
+            tuple(nodes.values()),
+            template_us,
+            tuple(names),
+            tuple(delays_ms),
+        )
 
     def _changed(self, readings: Mapping[Series, float]) -> list[Happening]:
         """The figures that readers of this segment do not know, as one record."""

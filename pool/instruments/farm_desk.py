@@ -22,6 +22,7 @@ from pool.farm.opening import InventoryUnusable, open_places
 from pool.farm.pause_file import PauseFile
 from pool.farm.pauses import Pause, PriceStep, priced_pauses
 from pool.farm.places import Places
+from pool.farm.stale_losses import LossesMemory, StaleLosses
 from pool.farm.summary import FarmSums, farm_sums, group_lines
 from pool.farm.tariff import AHEAD_SECONDS, DAY_SECONDS, periods
 from pool.gateway.readings import Reading
@@ -29,10 +30,11 @@ from pool.instruments import farm_readings
 from pool.instruments.board import WINDOWS
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
-from pool.reports.farm import FarmReport, farm_report
+from pool.reports.farm import FarmReport, Losses, farm_report
 from stratum.work.coin import network
 
 PRICE_SECONDS = 60.0  # how often tariff and coin price are looked at
+SHOWN_CHANGES = 10  # block changes in a report: the last hour or two
 MICROSECONDS = 1_000_000
 
 log = Log("engineroom.farm")
@@ -43,6 +45,7 @@ class DeskMemory(msgspec.Struct, frozen=True):
 
     floor: FloorMemory
     windows: dict[str, RateWindowState]
+    losses: LossesMemory
 
 
 class FarmDesk:
@@ -70,6 +73,7 @@ class FarmDesk:
                 for label, state in memory.windows.items()
                 if label in WINDOWS
             }
+        self.losses = StaleLosses(now, None if memory is None else memory.losses)
         self._pause_file = PauseFile(Path(settings.data_directory))
         self._pause_trouble: str | None = None
         self._priced: list[Pause] = []
@@ -92,6 +96,7 @@ class FarmDesk:
     def observe(self, source: str, seen: Observation) -> None:
         """What one frame of a gateway shows."""
         self.floor.observe(source, seen)
+        self._note_losses(seen)
         work = work_squared = 0.0
         for (account, _), shares in seen.shares.items():
             if self._places.has(account):
@@ -100,6 +105,13 @@ class FarmDesk:
         if work:
             for window in self._windows.values():
                 window.add(seen.at, work, work_squared)
+
+    def _note_losses(self, seen: Observation) -> None:
+        for (key, reason), refusals in seen.refused.items():
+            if key in self.floor.members:
+                self.losses.refused(reason, refusals.work, seen.at)
+        for tip in seen.tips:
+            self.losses.changed(tip, seen.at, self.floor.rate_of, self.floor.group_of)
 
     def advance(self, now: float, *, is_working: bool) -> None:
         """Let time pass; `now` as the board has it."""
@@ -155,11 +167,20 @@ class FarmDesk:
             self.difficulty_of,
             group,
             round(unix * MICROSECONDS),
+            Losses(tuple(self.losses.changes)[-SHOWN_CHANGES:], self._losses_per_day(market_network)),
         )
 
     def _finance(self, sums: FarmSums, market_network: Network | None, unix: float) -> Finance:
         market = Market(network=market_network, coin_price=self._coin_price, remark=self._remark)
         return self._treasurer.finance(sums, market, unix)
+
+    def _losses_per_day(self, market_network: Network | None) -> dict[str, float] | None:
+        """In satoshis by cause; None before a node has told what work is worth."""
+        if market_network is None:
+            return None
+        reward = market_network.subsidy_sats + (market_network.mean_fees_sats or 0.0)
+        kept = reward * (1.0 - market_network.fee_share)
+        return self.losses.sats_per_day(self._now, kept / market_network.work)
 
     def _rates(self) -> dict[str, Rate]:
         return {label: window.estimate(self._now) for label, window in self._windows.items()}
@@ -172,6 +193,7 @@ class FarmDesk:
         yield from farm_readings.group_readings(group_lines(self.floor))
         limit = self._settings.metrics.workers_limit
         yield from farm_readings.worker_readings(self.floor, self.difficulty_of, limit)
+        yield from farm_readings.loss_readings(self.losses.totals, self._losses_per_day(market_network))
         yield from farm_readings.money_readings(self._finance(sums, market_network, time.time()))
 
     def groups(self) -> set[str]:
@@ -179,6 +201,5 @@ class FarmDesk:
         return {path for member in self.floor.members.values() for _, path in member.place.groups()}
 
     def export(self) -> DeskMemory:
-        return DeskMemory(
-            self.floor.export(), {label: window.export() for label, window in self._windows.items()}
-        )
+        windows = {label: window.export() for label, window in self._windows.items()}
+        return DeskMemory(self.floor.export(), windows, self.losses.export())

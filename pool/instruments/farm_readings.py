@@ -78,6 +78,14 @@ def _worst_first(member: Member) -> tuple[bool, str, str]:
     return (not member.is_faulty, member.worker, member.account)
 
 
+def loss_readings(totals: Mapping[str, float], per_day: Mapping[str, float] | None) -> Iterator[Reading]:
+    """What block changes cost, by cause; satoshis only where it is known what work is worth."""
+    for cause, hashes in totals.items():
+        yield ("stale_loss_hashes", (cause,)), hashes
+    for cause, sats in (per_day or {}).items():
+        yield ("stale_loss_sats_per_day", (cause,)), sats
+
+
 def money_readings(finance: Finance) -> Iterator[Reading]:
     """What is known; a figure that is not is absent, never 0."""
     for basis, one in (("measured", finance.measured), ("nameplate", finance.nameplate)):

@@ -52,7 +52,8 @@ class NodesListener(Protocol):
 
 
 class NodeState(msgspec.Struct, frozen=True, kw_only=True):
-    """One node for whoever shows it. `round_trip_seconds` is None until a question was answered."""
+    """One node for whoever shows it. `round_trip_seconds` is None until a question was answered; `tip` is its
+    template's previous hash, heard of at `tip_heard_at` (loop seconds)."""
 
     name: str
     trouble: TroubleKind | None
@@ -60,6 +61,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     blocks: int
     headers: int
     round_trip_seconds: float | None
+    tip: bytes | None
+    tip_heard_at: float
 
 
 class Nodes:
@@ -110,6 +113,8 @@ class Nodes:
                     blocks=seen.blocks,
                     headers=seen.headers,
                     round_trip_seconds=watch.round_trip_seconds,
+                    tip=None if watch.fetched is None else watch.fetched.template.previous_hash,
+                    tip_heard_at=watch.tip_heard_at,
                 )
             )
         return states

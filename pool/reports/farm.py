@@ -10,6 +10,7 @@ from pool.farm.floor import Floor
 from pool.farm.hashrate import Rate
 from pool.farm.incident_line import incident_line
 from pool.farm.pauses import covers
+from pool.farm.stale_losses import BlockChange
 from pool.farm.summary import FarmSums, GroupLine, MachineLine, group_lines, machine_lines
 from pool.wording import hashrate_text
 
@@ -25,6 +26,13 @@ class RateLine(msgspec.Struct, frozen=True):
     upper: float | None
 
 
+class Losses(msgspec.Struct, frozen=True):
+    """The last block changes, the newest last; what they cost a day by cause, satoshis, None: unknown."""
+
+    changes: tuple[BlockChange, ...]
+    sats_per_day: dict[str, float] | None
+
+
 class FarmReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `engineroom farm` shows. `group` is what was asked for, None the whole farm."""
 
@@ -35,6 +43,7 @@ class FarmReport(msgspec.Struct, frozen=True, kw_only=True):
     incidents: tuple[str, ...]
     groups: tuple[GroupLine, ...]
     machines: tuple[MachineLine, ...]
+    losses: Losses
     finance: Finance
     money_lines: tuple[str, ...]
 
@@ -47,6 +56,7 @@ def farm_report(
     difficulty_of: Callable[[float], float],
     group: str | None,
     now_us: int,
+    losses: Losses,
 ) -> FarmReport:
     """Of the whole farm, or of what is in one group; money is always of the whole farm."""
     incidents = [one for one in floor.incidents if one.faults and _is_of(group, one.faults[0].place.group)]
@@ -63,6 +73,7 @@ def farm_report(
         incidents=tuple(incident_line(one, now_us) for one in incidents),
         groups=tuple(line for line in group_lines(floor) if _is_of(group, line.group)),
         machines=tuple(machine_lines(floor, difficulty_of, group)),
+        losses=losses,
         finance=finance,
         money_lines=tuple(_money_lines(finance)),
     )
@@ -112,3 +123,24 @@ def _off(one: RateLine) -> str:
     if one.upper is None or one.hashes_per_second <= 0:
         return ""
     return f" ±{50 * (one.upper - one.lower) / one.hashes_per_second:.1f} %"
+
+
+def loss_lines(losses: Losses) -> list[str]:
+    """What block changes cost, and how the last one went; nothing before there was one."""
+    lines = []
+    if losses.sats_per_day is not None and losses.changes:
+        by_cause = ", ".join(f"{cause} {sats:,.0f}" for cause, sats in losses.sats_per_day.items())
+        total = sum(losses.sats_per_day.values())
+        lines.append(f"block changes cost {total:,.0f} sats a day: {by_cause}")
+    if losses.changes:
+        last = losses.changes[-1]
+        lines.append(
+            f"at block {last.height - 1} the first machine had new work after "
+            f"{1e3 * last.first_seconds:,.0f} ms, the last after {1e3 * last.last_seconds:,.0f} ms; the "
+            f"template came after {1e3 * last.template_seconds:,.0f} ms"
+        )
+        slowest = sorted(last.groups.items(), key=lambda entry: (-entry[1], entry[0]))[:3]
+        if len(last.groups) > 1:
+            named = ", ".join(f"{group} {1e3 * seconds:,.0f} ms" for group, seconds in slowest)
+            lines.append(f"the last groups: {named}")
+    return lines

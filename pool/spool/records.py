@@ -183,9 +183,34 @@ class PacedMade(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=14):
     difficulty: int
 
 
+class TipTold(msgspec.Struct, frozen=True, array_like=True, tag=15):
+    """The chain has a new tip, and every miner was sent work on it. Times are of the record clock.
+
+    `node_us` is when each of `nodes` was first seen to have it, as far as they had by then; `template_us` is
+    when the template came that the work was made of. `names` were sent it `delays_ms` after that.
+    """
+
+    height: int
+    previous_hash: bytes
+    nodes: tuple[str, ...]
+    node_us: tuple[int, ...]
+    template_us: int
+    names: tuple[int, ...]
+    delays_ms: tuple[int, ...]
+
+
 Definition = Name | Difficulty | TemplateFacts | JobMade | Instrument
 Happening = (
-    ShareMade | RefusedMade | Joined | Left | CandidateMade | Closing | Readings | BestMade | PacedMade
+    ShareMade
+    | RefusedMade
+    | Joined
+    | Left
+    | CandidateMade
+    | Closing
+    | Readings
+    | BestMade
+    | PacedMade
+    | TipTold
 )
 Record = (
     Name
@@ -202,6 +227,7 @@ Record = (
     | Readings
     | BestMade
     | PacedMade
+    | TipTold
 )
 
 

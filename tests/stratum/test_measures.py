@@ -90,6 +90,9 @@ async def test_an_announcement_is_timed_from_its_first_line_to_its_last() -> Non
         [fan_out] = run.owner.fan_outs
         assert fan_out.miners == 3
         assert fan_out.started_at <= fan_out.first_at <= fan_out.ended_at
+        assert [one.first_worker.name for _, told in fan_out.slices for one in told if one.first_worker] == [
+            "rig"
+        ] * 3
 
 
 async def test_an_announcement_to_nobody_is_none() -> None:
