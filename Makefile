@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BLOCKS ?= 3
 CRASH_POINTS ?= 200
+METRICS_PORT ?= 9333
 
 .PHONY: help demo test crash lint types bench bench-farm format reference lock clean
 
@@ -13,7 +14,7 @@ help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 demo: $(VENV)/.demo  ## a whole pool on this machine, until BLOCKS=3 blocks are found and accepted
-	@$(BIN)/engineroom demo --blocks $(BLOCKS)
+	@$(BIN)/engineroom demo --blocks $(BLOCKS) --metrics-port $(METRICS_PORT)
 
 test: $(VENV)/.dev  ## install what the tests need, then lint, types and all tests
 	@.ci/packages litecoind postgresql

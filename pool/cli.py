@@ -121,12 +121,15 @@ def config_example() -> None:
 def demo(
     blocks: Annotated[int, typer.Option(min=0, help="End after so many blocks; 0 runs until Ctrl-C.")] = 0,
     miners: Annotated[int, typer.Option(min=1, max=16, help="How many miners to start.")] = 2,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where Prometheus finds /metrics; 0 takes any free port.")
+    ] = 9333,
 ) -> None:
     """Run a whole pool on this machine: an embedded regtest node, the server, miners, and a live display."""
     from pool.demo.run import DemoFailed, run_demo
 
     try:
-        raise typer.Exit(ending.run(run_demo(blocks=blocks, miners=miners)))
+        raise typer.Exit(ending.run(run_demo(blocks=blocks, miners=miners, metrics_port=metrics_port)))
     except DemoFailed as error:
         fail(said(error))
 

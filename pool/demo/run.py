@@ -62,6 +62,7 @@ stratum:
   share_interval_seconds: 2
   listeners:
     - {{address: 127.0.0.1, port: 0, difficulty: {{start: {difficulty}, minimum: 0.000001}}}}
+metrics: {{port: {metrics_port}}}
 drain_seconds: 0
 log: {{level: error}}
 """
@@ -71,8 +72,9 @@ class DemoFailed(Exception):
     """One line that says what did not work."""
 
 
-async def run_demo(*, blocks: int, miners: int) -> int:
+async def run_demo(*, blocks: int, miners: int, metrics_port: int) -> int:
     """Run until so many blocks were accepted (0: until Ctrl-C); gives the exit code. Raises DemoFailed."""
+    metrics_port = _port_for_metrics(metrics_port)
     logging.getLogger("engineroom").setLevel(logging.CRITICAL)  # the display tells what happens
     with tempfile.TemporaryDirectory(prefix="engineroom-demo-", ignore_cleanup_errors=True) as text:
         folder = Path(text)
@@ -81,17 +83,23 @@ async def run_demo(*, blocks: int, miners: int) -> int:
             try:
                 await _put_something_into_the_mempool(rpc)
                 own_address = await rpc.call("getnewaddress", result=str)
-                return await _mine(folder, rpc_port, rpc, own_address, blocks, miners)
+                settings_file = folder / "engineroom.yaml"
+                settings_file.write_text(
+                    _SETTINGS.format(
+                        address=own_address,
+                        rpc_port=rpc_port,
+                        difficulty=f"{SHARE_DIFFICULTY:f}",
+                        metrics_port=metrics_port,
+                    )
+                )
+                return await _mine(folder, settings_file, rpc, blocks, miners)
             except NodeError as error:
                 raise DemoFailed(f"the embedded node refused what the demo asked of it: {error}") from error
             finally:
                 await rpc.close()
 
 
-async def _mine(folder: Path, rpc_port: int, rpc: NodeRpc, own_address: str, blocks: int, miners: int) -> int:
-    settings_file = folder / "engineroom.yaml"
-    text = _SETTINGS.format(address=own_address, rpc_port=rpc_port, difficulty=f"{SHARE_DIFFICULTY:f}")
-    settings_file.write_text(text)
+async def _mine(folder: Path, settings_file: Path, rpc: NodeRpc, blocks: int, miners: int) -> int:
     stop = stop_on_signals()
     try:
         settings = load(settings_file)
@@ -106,6 +114,7 @@ async def _mine(folder: Path, rpc_port: int, rpc: NodeRpc, own_address: str, blo
             if pool_task.done():
                 pool_task.result()
             display.say(f"pool on stratum+tcp://127.0.0.1:{port.result()}, node and pool data in {folder}")
+            display.say(f"metrics on http://127.0.0.1:{settings.metrics.port}/metrics")
             showing = asyncio.create_task(demo.show_until(pool_task))
             async with _miners(port.result(), miners):
                 await demo.enough_or(pool_task)
@@ -293,8 +302,20 @@ def miner_address(number: int) -> str:
     return key_hash_address(Key(bytes(31) + bytes((number + 2,))).public_hash)
 
 
-def _free_port() -> int:
+def _port_for_metrics(wanted: int) -> int:
+    """The port, found free; any that is free for 0. Raises DemoFailed."""
+    try:
+        return _free_port(wanted)
+    except OSError as error:
+        raise DemoFailed(
+            f"cannot show metrics on 127.0.0.1 port {wanted}: {error.strerror}; "
+            "name another with --metrics-port, or 0 for any that is free"
+        ) from error
+
+
+def _free_port(wanted: int = 0) -> int:
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the last demo's connections do not count
+        sock.bind(("127.0.0.1", wanted))
         port: int = sock.getsockname()[1]
         return port

@@ -4,12 +4,14 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
 
+import aiohttp
 from rich.console import Console
 
 from config.loading import load
@@ -19,6 +21,7 @@ from pool.demo.run import Demo
 from pool.gateway.block_files import FoundBlock
 from pool.gateway.outcome import Outcome
 from pool.node.verdicts import Judgement, SubmitVerdict
+from tests.harness.http import fetch, samples, value
 from tests.pool.miner.processes import all_ended, with_environment
 
 BLOCK_SECONDS = 120  # 4.3 million hashes on average: some seconds, with bad luck some more; then a payday
@@ -30,7 +33,7 @@ END_SECONDS = 20
 async def demo(directory: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Its children and theirs are known by the TMPDIR that they inherit."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pool.entry", "demo", *arguments),
+        *(sys.executable, "-m", "pool.entry", "demo", "--metrics-port", "0", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "TMPDIR": str(directory)},
@@ -74,6 +77,45 @@ async def test_a_folder_that_no_pool_can_run_in_is_one_line(tmp_path: Path) -> N
     assert line.startswith(f"engineroom: the pool cannot start in {directory}/")
     assert "TMPDIR" in line
     assert os.listdir(directory) == []
+
+
+async def test_metrics_are_where_it_says_and_show_its_miners(tmp_path: Path) -> None:
+    async with demo(tmp_path, "--miners", "2") as process:
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        told = re.fullmatch(rb"metrics on http://127\.0\.0\.1:(\d+)/metrics\n", line)
+        assert told is not None, line
+        async with asyncio.timeout(START_SECONDS):
+            while await connected(int(told[1])) != 2:
+                await asyncio.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        rest, _ = await asyncio.wait_for(process.communicate(), END_SECONDS)
+    assert process.returncode == 0, rest.decode()
+
+
+async def connected(port: int) -> float | None:
+    """Miners by the metrics page; None while there is none."""
+    try:
+        _, page = await fetch(port, "/metrics")
+    except aiohttp.ClientConnectorError:
+        return None
+    labels = {"gateway": "0", "port": "0", "firmware": "engineroom"}
+    return value(samples(page), "engineroom_connections", **labels)
+
+
+async def test_a_metrics_port_that_is_taken_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with demo(tmp_path, "--metrics-port", str(port)) as process:
+            output, _ = await asyncio.wait_for(process.communicate(), START_SECONDS)
+    (line,) = output.decode().splitlines()
+    assert process.returncode == 1
+    assert line.startswith(
+        f"engineroom: cannot show metrics on 127.0.0.1 port {port}: Address already in use; "
+    )
+    assert "--metrics-port" in line
+    assert os.listdir(tmp_path) == []
 
 
 SETTINGS = """\
