@@ -8,7 +8,7 @@ BLOCKS ?= 3
 CRASH_POINTS ?= 200
 METRICS_PORT ?= 9333
 
-.PHONY: help demo test crash lint types bench bench-farm format reference lock clean
+.PHONY: help demo test crash lint types bench bench-farm format reference dashboards lock clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -49,6 +49,9 @@ reference: $(VENV)/.dev  ## write what documents are generated anew: reference.y
 	$(BIN)/engineroom config example > config/examples/reference.yaml
 	$(BIN)/python -c 'from pool.instruments.reference import metrics_markdown; print(metrics_markdown(), end="")' > docs/metrics.md
 	$(BIN)/python -m tests.pool.logs.page
+
+dashboards: $(VENV)/.dev  ## write deploy/grafana/dashboards anew from the panels in deploy/grafana
+	$(BIN)/python -m deploy.grafana.build
 
 lock: $(VENV)/.dev  ## take the newest releases of all dependencies into constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev]'
