@@ -7,14 +7,21 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 BLOCKS ?= 3
 CRASH_POINTS ?= 200
 METRICS_PORT ?= 9333
+PROMETHEUS_PORT ?= 9090
 
-.PHONY: help demo test crash lint types bench bench-farm format reference dashboards lock clean
+.PHONY: help demo prometheus ask test crash lint types bench bench-farm format reference dashboards lock clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 demo: $(VENV)/.demo  ## a whole pool on this machine, until BLOCKS=3 blocks are found and accepted
 	@$(BIN)/engineroom demo --blocks $(BLOCKS) --metrics-port $(METRICS_PORT)
+
+prometheus:  ## Debian's Prometheus, unpacked: scrapes a pool on this machine, until Ctrl-C
+	@METRICS_PORT=$(METRICS_PORT) PROMETHEUS_PORT=$(PROMETHEUS_PORT) exec deploy/prometheus/run-local
+
+ask: $(VENV)/.demo  ## ask that Prometheus what the dashboards show at a glance, or EXPRESSION='...'
+	@$(BIN)/python -m deploy.ask --port $(PROMETHEUS_PORT) $${EXPRESSION:+"$$EXPRESSION"}
 
 test: $(VENV)/.dev  ## install what the tests need, then lint, types and all tests
 	@.ci/packages litecoind postgresql
