@@ -2,29 +2,27 @@
 
 The pool has a node, and one that is not there. Its miner finds three blocks: the first one's payment is
 confirmed, the second one's is under way, the third is immature. A share is refused, and a stranger's name.
+The farm has three machines: one of which too much is refused, one that is well, one that is paused.
 """
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deploy.grafana.build import FOLDER
 from pool.accounting.control import ask
-from pool.instruments.farm_metrics import FARM_METRICS
-from pool.instruments.reference import exposed_name
+from pool.farm.pause_file import PauseFile
+from pool.farm.pauses import Pause, begun
 from tests.deploy.grafana import dashboard_expressions
-from tests.deploy.promql import Expression, metric_names
+from tests.deploy.promql import Expression
 from tests.harness.devnode import RunningDevnode
 from tests.harness.hand_miner import HandMiner
 from tests.harness.litecoind import free_ports
 from tests.harness.pool_process import RunningPool
 from tests.harness.prometheus import Prometheus, Sample
-
-# The farm's metrics have names and no figures yet: expressions of them only have to be PromQL. With the first
-# figure this set goes, and what is told by it.
-NOT_EXPOSED_YET = {exposed_name(metric) for metric in FARM_METRICS}
 
 ALERTS = Path(__file__).parents[2] / "deploy/prometheus/alerts.yml"
 REGTEST_TARGET = 0x7FFFFF << 232  # bits 207fffff: every share of this pool is a block
@@ -34,7 +32,15 @@ RIPE_BLOCKS = 101
 PATIENCE_SECONDS = 20.0
 PAYOUT = """{{scheme: pplns, address: {address}, minimum_sats: 1000,
   wallet: {{fallback_fee_sats_per_vbyte: 2, interval_minutes: 10080}}}}"""
-MORE = "template_refresh_seconds: 1\naccounting: {slot_seconds: 1}\n"
+MORE = """\
+template_refresh_seconds: 1
+accounting: {slot_seconds: 1}
+farm:
+  name_pattern: '(?P<hall>[a-z]+)-(?P<row>[0-9]+)'
+  expected_terahashes: 1e-8
+  power: {currency: CNY, price_per_kwh: 0.5, joules_per_terahash: 1000, coin_price: 2350}
+"""
+REFUSED_SHARES = 12  # eight are needed before a machine is called rejecting
 
 
 class Watched:
@@ -101,6 +107,26 @@ async def be_refused(port: int) -> None:
     await writer.wait_closed()
 
 
+async def farm_lives(pool: Watched) -> list[HandMiner]:
+    """A machine that is rejected again and again, and one that is paused; they stay connected."""
+    machines = [
+        await HandMiner.connect(pool.pool.port, f"{pool.pool.address}.{name}", pool.pool.algorithm)
+        for name in ("a-2", "a-3")
+    ]
+    for machine in machines:
+        job = await machine.next_job()
+        share = machine.find(job, min(job.target, REGTEST_TARGET))
+        await machine.submit(job, share)
+        if machine is machines[0]:
+            for _ in range(REFUSED_SHARES):
+                assert await machine.submit(job, share) is not None
+    now_us = time.time_ns() // 1000
+    PauseFile(pool.pool.data_directory).change(lambda pauses: begun(pauses, Pause("a/row-3", now_us)))
+    await pool.shows('engineroom_farm_machines{state="rejecting"} == 1')
+    await pool.shows('engineroom_farm_machines{state="paused"} == 1')
+    return machines
+
+
 async def live_through(pool: Watched, miner: HandMiner) -> None:
     """Everything that a dashboard shows happens, after Prometheus has seen it not happen."""
     await be_refused(pool.pool.port)
@@ -121,28 +147,25 @@ def all_expressions() -> list[Expression]:
     return [one for path in sorted(FOLDER.glob("*.json")) for one in dashboard_expressions(path, CHOSEN)]
 
 
-def asks_for_the_farm(expression: Expression) -> bool:
-    return not metric_names(expression.text).isdisjoint(NOT_EXPOSED_YET)
-
-
 def has_a_number(samples: list[Sample]) -> bool:
     return any(not math.isnan(sample.value) for sample in samples)
 
 
 async def test_every_expression_of_every_dashboard_has_data_once_it_all_has_happened(tmp_path: Path) -> None:
     async with watched(tmp_path) as pool:
-        miner = await HandMiner.connect(pool.pool.port, pool.pool.user, pool.pool.algorithm)
+        user = f"{pool.pool.address}.a-1"
+        miner = await HandMiner.connect(pool.pool.port, user, pool.pool.algorithm)
         await live_through(pool, miner)
-        asked = [one for one in all_expressions() if not asks_for_the_farm(one)]
+        machines = await farm_lives(pool)
+        asked = all_expressions()
         answers = await asyncio.gather(
             *(pool.prometheus.wait_for(one.text, has_a_number) for one in asked), return_exceptions=True
         )
-        await miner.close()
+        for one in (miner, *machines):
+            await one.close()
         silent = [
             f"{one.where}: {answer}"
             for one, answer in zip(asked, answers, strict=True)
             if isinstance(answer, BaseException)
         ]
         assert not silent, "\n".join(silent)
-        for one in filter(asks_for_the_farm, all_expressions()):
-            assert await pool.prometheus.query(one.text) == [], f"{one.where} has data: see NOT_EXPOSED_YET"
