@@ -21,6 +21,7 @@ from pool.gateway.gateway import Gateway
 from pool.gateway.outcome import Outcome
 from pool.gateway.panel import Panel
 from pool.gateway.plan_file import PLAN_FILE
+from pool.gateway.planned_silence import PlannedSilence
 from pool.gateway.plans import PlanHolder
 from pool.gateway.recording import Recording
 from pool.gateway.rehearsal import Rehearsal
@@ -116,6 +117,7 @@ class Application:
         on_win = None if self.plans is None else self.plans.won
         self.gateway.attach(self.submitter, self.server.announce, on_win)
         self.pacemaker = self.recording.pacemaker(self.gateway.commit)
+        self._silence = PlannedSilence(settings)
         self.panel = Panel(self.gateway, self.server, self.nodes, self.work, self.recording, self.tally)
 
     def _plan_holder(self) -> PlanHolder | None:
@@ -255,6 +257,7 @@ class Application:
         while True:
             await asyncio.sleep(MAINTENANCE_SECONDS)
             self.gateway.maintain(set(self.server.mining_variants))
+            self._silence.maintain(self.server.sessions())
 
     async def _report(self) -> None:
         work_before = 0

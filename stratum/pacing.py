@@ -54,6 +54,7 @@ class Pace:
         "_wants_fractions",
         "_wish",
         "agent",
+        "is_held",
         "last_share",
         "rules",
         "vardiff",
@@ -64,6 +65,7 @@ class Pace:
         self.agent: AgentClass = UNKNOWN
         self.vardiff = Vardiff(rules.start, rules.share_interval_seconds)
         self.last_share: float | None = None
+        self.is_held = False  # its silence is planned: it says nothing of the machine
         self._fixed: float | None = None
         self._floor = 0.0
         self._next: float | None = None
@@ -151,6 +153,9 @@ class Pace:
         self._wants_fractions = exported.wants_fractions
 
     def _reviewed(self, now: float) -> float:
+        if self.is_held:
+            self.vardiff.begin_anew(now)
+            return self.difficulty
         reviewed = self.vardiff.review(now)
         if reviewed is None:
             return self.difficulty

@@ -255,6 +255,10 @@ class StratumServer:
     def __len__(self) -> int:
         return len(self._connections)
 
+    def sessions(self) -> list[Session]:
+        """Of all connections."""
+        return [connection.session for connection in self._connections]
+
     @property
     def mining_variants(self) -> dict[Hashable, int]:
         """How many sessions mine on which variant."""

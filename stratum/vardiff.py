@@ -68,6 +68,11 @@ class Vardiff:
         self._next_look = 1
         self._started_at = now
 
+    def begin_anew(self, now: float) -> None:
+        """Forget what came before: it was no sign of what the machine can do."""
+        self._started_at = None
+        self.start(self.difficulty, now)
+
     def share(self, difficulty: float, now: float) -> bool:
         """Count a credited share of a job of this difficulty; True where a flood wants an answer at once."""
         self.shares += 1

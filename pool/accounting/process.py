@@ -41,6 +41,7 @@ async def run_accountant(
             accountant = await _opened(settings, opening, stop, letting_go_seconds)
             if accountant is not None:
                 instruments.accounts = accountant.figures
+                instruments.notifier = accountant.notifier
                 accountant.more_operations["farm"] = instruments.farm
                 await accountant.run(stop)
             showing.cancel()

@@ -80,8 +80,9 @@ class Member:
 
     @property
     def name(self) -> str:
-        """How people call it."""
-        return self.worker or self.account
+        """How people call it; one without a name by the ends of its address, since names go through others'
+        hands."""
+        return self.worker or f"{self.account[:6]}…{self.account[-6:]}"
 
     @property
     def watts(self) -> float | None:

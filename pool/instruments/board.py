@@ -134,6 +134,19 @@ class Board:
             if series in state.readings and not state.is_closed
         ]
 
+    def node_troubles(self) -> dict[str, str | None]:
+        """What is wrong with each node as the gateways see it, None where one of them finds it healthy."""
+        troubles: dict[str, str | None] = {}
+        for state in self.gateways.values():
+            for (name, labels), value in state.readings.items():
+                if name == "node_trouble" and value and not state.is_closed:
+                    troubles.setdefault(labels[0], labels[1])
+        for state in self.gateways.values():
+            for (name, labels), value in state.readings.items():
+                if name == "node_healthy" and value and not state.is_closed:
+                    troubles[labels[0]] = None
+        return troubles
+
     # ------------------------------------------------------------------ across processes
 
     def export(self) -> BoardState:

@@ -16,15 +16,13 @@ from pool.farm.economics import Network
 from pool.farm.finance import Finance, Market, Treasurer
 from pool.farm.floor import Floor, FloorMemory, FloorRules
 from pool.farm.hashrate import Rate, RateWindow, RateWindowState
-from pool.farm.inventory import TERA, WHOLE_FARM
+from pool.farm.inventory import TERA
 from pool.farm.observation import Observation
 from pool.farm.opening import InventoryUnusable, open_places
-from pool.farm.pause_file import PauseFile
-from pool.farm.pauses import Pause, PriceStep, priced_pauses
 from pool.farm.places import Places
+from pool.farm.planned_pauses import PlannedPauses
 from pool.farm.stale_losses import LossesMemory, StaleLosses
 from pool.farm.summary import FarmSums, farm_sums, group_lines
-from pool.farm.tariff import AHEAD_SECONDS, DAY_SECONDS, periods
 from pool.gateway.readings import Reading
 from pool.instruments import farm_readings
 from pool.instruments.board import WINDOWS
@@ -33,7 +31,7 @@ from pool.logs.log import Log
 from pool.reports.farm import FarmReport, Losses, farm_report
 from stratum.work.coin import network
 
-PRICE_SECONDS = 60.0  # how often tariff and coin price are looked at
+PRICE_SECONDS = 60.0  # how often the coin's price is looked at
 SHOWN_CHANGES = 10  # block changes in a report: the last hour or two
 MICROSECONDS = 1_000_000
 
@@ -74,9 +72,7 @@ class FarmDesk:
                 if label in WINDOWS
             }
         self.losses = StaleLosses(now, None if memory is None else memory.losses)
-        self._pause_file = PauseFile(Path(settings.data_directory))
-        self._pause_trouble: str | None = None
-        self._priced: list[Pause] = []
+        self._planned = PlannedPauses(settings)
         self._treasurer = Treasurer(farm.power)
         self._coin_price = farm.power.coin_price
         self._remark: str | None = None
@@ -119,25 +115,11 @@ class FarmDesk:
         self._now = now
         if unix - self._priced_at >= PRICE_SECONDS:
             self._priced_at = unix
-            self._look_at_prices(unix)
-        pauses = [*self._pause_file.pauses(), *self._priced]
-        trouble = self._pause_file.trouble
-        if trouble is not None and trouble != self._pause_trouble:
-            log.error(LogEvent.PAUSES_REFUSED, error=trouble)
-        self._pause_trouble = trouble
+            path = self._settings.farm.power.coin_price_file
+            if path is not None:
+                self._read_coin_price(Path(path), unix)
+        pauses = self._planned.at(unix)
         self.floor.advance(now, round(unix * MICROSECONDS), pauses, is_working=is_working)
-
-    def _look_at_prices(self, unix: float) -> None:
-        power = self._settings.farm.power
-        bound, tariff = power.pause_above_price_per_kwh, self._treasurer.tariff
-        if bound is not None and tariff is not None:
-            steps = [
-                PriceStep(round(one.start * MICROSECONDS), one.price_per_kwh)
-                for one in periods(tariff, unix - DAY_SECONDS, unix + AHEAD_SECONDS)
-            ]
-            self._priced = priced_pauses(WHOLE_FARM, bound, steps)
-        if power.coin_price_file is not None:
-            self._read_coin_price(Path(power.coin_price_file), unix)
 
     def _read_coin_price(self, path: Path, unix: float) -> None:
         power = self._settings.farm.power

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -28,11 +28,14 @@ from pool.instruments.farm_metrics import FARM_METRICS
 from pool.instruments.following import Follower, Passage
 from pool.instruments.gateway_metrics import GATEWAY_METRICS, of_gateway
 from pool.instruments.health import Health, judge
+from pool.instruments.herald import Herald
 from pool.instruments.listener import Listener
 from pool.instruments.memory import Memory, MemoryRefused, Remembered
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.metrics import Exposition
+from pool.notices import notice
+from pool.notices.notice import Notice
 from pool.reports.farm import FarmReport
 from pool.spool.frames import SpoolError
 from pool.spool.segments import Segment, read_head, segments_of
@@ -43,6 +46,14 @@ MOST_HEADS = 1_000  # of segments, an hour each: six weeks without an accountant
 METRICS = (*ACCOUNT_METRICS, *FARM_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
 
 log = Log("engineroom.instruments")
+
+
+class NoticeTaker(Protocol):
+    """Who tells people."""
+
+    def take(self, notice: Notice) -> None:
+        """Returns at once; raises nothing."""
+        ...
 
 
 class Instruments:
@@ -62,6 +73,8 @@ class Instruments:
         self._sizes: list[Reading] = []
         self._heads: dict[Path, float] = {}
         self.accounts: AccountFigures | None = None  # once the accounts are open
+        self.notifier: NoticeTaker | None = None  # likewise, where somebody is to be told
+        self._herald = Herald()
         remembered = self._remembered()
         self._board = Board(time.time()) if remembered is None else Board.restore(remembered.board)
         self._follower = Follower(self._spool, [] if remembered is None else remembered.marks)
@@ -94,16 +107,27 @@ class Instruments:
     async def _follow(self) -> None:
         saved_at = time.monotonic()
         while True:
-            await self._loop.run_in_executor(self._thread, self.look)
+            for told in await self._loop.run_in_executor(self._thread, self.look):
+                self._tell(told)
             if time.monotonic() - saved_at >= SAVE_SECONDS:
                 await self._loop.run_in_executor(self._thread, self._save)
                 saved_at = time.monotonic()
             await asyncio.sleep(POLL_SECONDS)
 
+    def _tell(self, told: Notice) -> None:
+        """Nodes have lines of their own in the log, the gateway's."""
+        if isinstance(told, notice.IncidentOver):
+            log.info(LogEvent.INCIDENT_ENDED, what=told.what, incident=told.incident_id)
+        elif isinstance(told, notice.Incident):
+            log.warning(LogEvent.INCIDENT_BEGUN, what=told.what, incident=told.incident_id)
+        if self.notifier is not None:
+            self.notifier.take(told)
+
     # ------------------------------------------------------------------ in the thread
 
-    def look(self) -> None:
-        """Take what the gateways have written since the last look. A disk out of order is told once."""
+    def look(self) -> list[Notice]:
+        """Take what the gateways have written since the last look; what of it is news. A disk out of order is
+        told once."""
         try:
             for passage in self._follower.poll():
                 self._take(passage)
@@ -116,6 +140,9 @@ class Instruments:
             self._trouble = str(error)
         else:
             self._trouble = ""
+        now_us = time.time_ns() // 1000
+        incidents = self._herald.incidents(self.desk.floor.incidents, now_us)
+        return [*incidents, *self._herald.nodes(self._board.node_troubles(), now_us)]
 
     def _take(self, passage: Passage) -> None:
         board, source = self._board, passage.source

@@ -373,6 +373,10 @@ class LogEvent(enum.Enum):
     INVENTORY_REFUSED = Entry(
         "{line}; machines are placed by their names alone", "The list of machines cannot be used."
     )
+    INCIDENT_BEGUN = Entry(
+        "{what}", "Machines are at fault, for a minute at least.", ("incident",), also=("incident",)
+    )
+    INCIDENT_ENDED = Entry("{what}", "They are well again.", ("incident",), also=("incident",))
     PAUSES_REFUSED = Entry("{error}; nothing is paused", "The file of planned pauses cannot be used.")
     COIN_PRICE_UNKNOWN = Entry(
         "the coin's price is unknown: {problem}", "No revenue is reckoned until it is."

@@ -83,3 +83,15 @@ def test_an_unknown_machine_that_asks_for_less_than_one_may_fall_as_far_as_it_mu
 def test_esp32_firmware_is_known_by_name(agent: str) -> None:
     known = classify(agent)
     assert (known.is_asic, known.takes_fractions, known.coinbase_bytes) == (False, True, 250)
+
+
+def test_a_machine_whose_silence_is_planned_keeps_its_difficulty() -> None:
+    pace = make_pace()
+    pace.agent = classify("cgminer/4.12")
+    assert announced(pace, 0.0) == 1024
+    pace.is_held = True
+    for second in range(30, 3601, 30):
+        assert announced(pace, float(second)) == 1024
+    pace.is_held = False
+    # from here on ten minutes without a share are a sign again: 60 expected, none came
+    assert announced(pace, 4201.0) == 256

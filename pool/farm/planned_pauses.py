@@ -1,0 +1,50 @@
+"""[shell] All pauses that are planned: by hand, in a file, and by the price of power. Blocking."""
+
+from pathlib import Path
+
+from config.schema import Settings
+from pool.farm.inventory import WHOLE_FARM
+from pool.farm.pause_file import PauseFile
+from pool.farm.pauses import Pause, PriceStep, priced_pauses
+from pool.farm.tariff import AHEAD_SECONDS, DAY_SECONDS, periods, tariff_of
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+
+PRICE_SECONDS = 60.0  # how often the tariff is looked at
+MICROSECONDS = 1_000_000
+
+log = Log("engineroom.farm")
+
+
+class PlannedPauses:
+    """Of one pool's settings and data directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        power = settings.farm.power
+        self._file = PauseFile(Path(settings.data_directory))
+        self._tariff = tariff_of(power)
+        self._bound = power.pause_above_price_per_kwh
+        self._priced: list[Pause] = []
+        self._priced_at = 0.0
+        self._trouble: str | None = None
+
+    def at(self, unix: float) -> tuple[Pause, ...]:
+        """Those known at a time. A file that cannot be used is told once, and pauses nothing."""
+        by_hand = self._file.pauses()
+        trouble = self._file.trouble
+        if trouble is not None and trouble != self._trouble:
+            log.error(LogEvent.PAUSES_REFUSED, error=trouble)
+        self._trouble = trouble
+        if unix - self._priced_at >= PRICE_SECONDS:
+            self._priced_at = unix
+            self._priced = self._by_price(unix)
+        return (*by_hand, *self._priced)
+
+    def _by_price(self, unix: float) -> list[Pause]:
+        if self._bound is None or self._tariff is None:
+            return []
+        steps = [
+            PriceStep(round(one.start * MICROSECONDS), one.price_per_kwh)
+            for one in periods(self._tariff, unix - DAY_SECONDS, unix + AHEAD_SECONDS)
+        ]
+        return priced_pauses(WHOLE_FARM, self._bound, steps)

@@ -1,0 +1,55 @@
+"""[shell] Sessions of machines that are paused on purpose keep their difficulty: their silence says nothing.
+
+Without it a machine that sleeps with an open connection would come back two halvings too low, and flood.
+"""
+
+import time
+from collections.abc import Sequence
+
+from config.schema import Settings
+from pool.farm.opening import InventoryUnusable, open_places
+from pool.farm.pauses import Pause, is_silence_planned
+from pool.farm.places import Places
+from pool.farm.planned_pauses import PlannedPauses
+from stratum.session import Session
+
+LOOK_SECONDS = 5.0
+SLICES = 5  # of all sessions, one a second: 18,000 of them take some ms
+MICROSECONDS = 1_000_000
+
+
+class PlannedSilence:
+    """Looked after once a second."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Reads the inventory; one that cannot be used, the accountant tells of."""
+        try:
+            self._places = open_places(settings)
+        except InventoryUnusable:
+            self._places = Places(None, settings.farm.name_pattern)
+        self._planned = PlannedPauses(settings)
+        self._pauses: tuple[Pause, ...] = ()
+        self._looked_at = 0.0
+        self._slice = 0
+        self._has_held = False
+
+    def maintain(self, sessions: Sequence[Session]) -> None:
+        """Hold the difficulty of who is paused, and let go of who is not any more. Nothing without pauses."""
+        unix = time.time()
+        if unix - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = unix
+            self._pauses = self._planned.at(unix)
+        if not self._pauses and not self._has_held:
+            return
+        now_us = round(unix * MICROSECONDS)
+        planned: dict[str, bool] = {}
+        for session in sessions[self._slice :: SLICES]:
+            worker = session.first_worker
+            if worker is None:
+                continue
+            group = self._places.place(worker.account, worker.name).group
+            if group not in planned:
+                planned[group] = is_silence_planned(self._pauses, group, now_us)
+            session.pace.is_held = planned[group]
+        self._slice = (self._slice + 1) % SLICES
+        self._has_held = bool(self._pauses) or self._slice != 0
