@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from config.schema import NodeSettings, Settings
+from pool.farm.opening import InventoryUnusable, open_places
 from pool.gateway.work_source import EPOCH_BYTES, Variant, WorkSource
 from pool.node.endpoint import NodeEndpoint
 from pool.node.rpc import NodeError, NodeRpc, RpcError
@@ -18,7 +19,7 @@ from pool.node.templates import FetchedTemplate, WrongChain, explain, fetch_temp
 from pool.outlook import NextBlock, outlook_lines
 from pool.preflight import extranonce_bytes
 from pool.translation import endpoint_of, plans, work_rules
-from pool.wording import coins_text, hashrate_text, span_text
+from pool.wording import coins_text, counted, hashrate_text, span_text
 from stratum.agents import UNKNOWN
 from stratum.jobs import JobBook
 from stratum.work.address import parse_address
@@ -48,6 +49,7 @@ async def run_check(settings: Settings, hashrate: float, say: Say, complain: Say
     `hashrate` is in hashes a second, for the expected time to a block.
     """
     here = network(settings.coin, settings.network)
+    is_farm_known = _tell_farm(settings, say, complain)
     reports = await asyncio.gather(*(_ask(node, settings, here) for node in settings.nodes))
     for report in reports:
         if report.trouble is not None:
@@ -63,7 +65,25 @@ async def run_check(settings: Settings, hashrate: float, say: Say, complain: Say
         complain("no node supplies work, so nothing can be mined")
         return 1
     _tell_work(settings, here, fetched.template, hashrate, say)
-    return 1 if any(report.trouble is not None for report in reports) else 0
+    is_well = is_farm_known and all(report.trouble is None for report in reports)
+    return 0 if is_well else 1
+
+
+def _tell_farm(settings: Settings, say: Say, complain: Say) -> bool:
+    """What the inventory lists; False where it cannot be used."""
+    if settings.farm.inventory is None:
+        return True
+    try:
+        inventory = open_places(settings).inventory
+    except InventoryUnusable as error:
+        for line in error.lines:
+            complain(line)
+        return False
+    machines = inventory.machines.values()
+    expected = sum(one.expected_hashes_per_second or 0.0 for one in machines)
+    groups = counted(len(inventory.groups()), "group")
+    say(f"farm: {counted(len(machines), 'machine')} in {groups}, {hashrate_text(expected)} expected")
+    return True
 
 
 async def _ask(node: NodeSettings, settings: Settings, here: Network) -> NodeReport:

@@ -177,3 +177,20 @@ async def test_a_hashrate_that_is_none_is_told(tmp_path: Path) -> None:
 async def test_the_version_is_told() -> None:
     ended = await engineroom("--version")
     assert (ended.code, ended.out) == (0, "engineroom 0.1.0\n")
+
+
+async def test_check_counts_the_machines_of_the_inventory_and_tells_what_is_wrong_with_it(
+    tmp_path: Path,
+) -> None:
+    listed = "name,group,model,expected_ths,watts\nm-1,a/row-1,S1,0.24,240\nm-2,a/row-2,S1,0.24,240\n"
+    async with make_node("devnode", tmp_path) as node:
+        pool = RunningPool(tmp_path, [node], stratum_extra="farm: {inventory: machines.csv}\n")
+        inventory = tmp_path / "machines.csv"
+        inventory.write_text(listed)
+        good = await engineroom("check", "-c", pool.settings_file)
+        inventory.write_text(listed.replace("m-2", "m-1"))
+        bad = await engineroom("check", "-c", pool.settings_file)
+    assert "farm: 2 machines in 3 groups, 480 GH/s expected" in good.out.splitlines()
+    assert good.code == 0, good
+    assert bad.code == 1
+    assert f"{inventory}:3: 'm-1' is listed in line 2 already" in bad.err
