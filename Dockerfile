@@ -19,7 +19,7 @@ COPY --from=build /opt/engineroom /opt/engineroom
 USER engineroom
 WORKDIR /var/lib/engineroom
 VOLUME /var/lib/engineroom
-EXPOSE 3333
+EXPOSE 3333 9333
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["engineroom"]
 CMD ["run", "-c", "/etc/engineroom/engineroom.yaml"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from config.metrics_schema import MetricsSettings
 from config.schema import ListenerSettings
 from tests.deploy.rule_files import rule_expressions
 from tests.harness.unpacked import check_config, check_rules
@@ -88,7 +89,10 @@ def test_the_pools_ports_are_those_of_the_image_and_of_the_farms_settings() -> N
     assert published == {listener["port"] for listener in farm["stratum"]["listeners"]}
     exposed = re.search(r"^EXPOSE (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert exposed is not None
-    assert published <= {int(port) for port in exposed[1].split()}
+    [metrics] = SERVICES["engineroom"]["expose"]
+    assert {*published, int(metrics)} == {int(port) for port in exposed[1].split()}
+    assert int(metrics) == MetricsSettings().port
+    assert f"http://127.0.0.1:{metrics}/healthz" in SERVICES["engineroom"]["healthcheck"]["test"][-1]
 
 
 def test_a_farm_has_enough_open_files_and_enough_time_to_stop() -> None:
