@@ -55,12 +55,12 @@ class Follower:
         return [Mark(*key, number) for key, number in self._marks.items()]
 
     def poll(self) -> Iterator[Passage]:
-        """What can be read now, in turns of one passage a source, until there is nothing more. Raises
-        OSError, and NewerSpool for a gateway newer than this process."""
+        """What can be read now, in turns of one passage a source, until there is nothing more; of a source
+        the epoch that is over first. Raises OSError, and NewerSpool for a gateway newer than this process."""
         self._find()
-        waiting = list(self._tails)
+        waiting = sorted(self._tails, key=lambda key: key not in self._over)
         while waiting:
-            for key in list(waiting):
+            for key in _first_of_each(waiting):
                 try:
                     deliveries = self._tails[key].poll(FRAMES_AT_ONCE)
                 except (SpoolGap, SpoolDamaged) as error:
@@ -106,3 +106,8 @@ class Follower:
         self._after_gap.add(key)
         self._tails[key] = self._tail(key, is_over=key in self._over)
         return True
+
+
+def _first_of_each(keys: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """One epoch of each source, the first in the list."""
+    return list({source: (source, epoch) for source, epoch in reversed(keys)}.values())

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pool.instruments.following import Follower, Mark
-from tests.pool.spool.writing import EPOCH, SOURCE, frame, offset_of, write_segment
+from pool.instruments.following import FRAMES_AT_ONCE, Follower, Mark
+from pool.spool.frames import encode_block
+from pool.spool.segments import segment_path
+from tests.pool.spool.writing import EPOCH, SOURCE, frame, head, offset_of, write_segment
 
 
 def numbers(follower: Follower) -> list[int]:
@@ -45,6 +47,19 @@ def test_damage_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     follower = Follower(tmp_path, [])
     assert numbers(follower) == [1, 2, 4, 5]
     assert "frame 3" in caplog.text
+
+
+def test_an_epoch_that_is_over_is_read_to_its_end_before_the_one_behind_it(tmp_path: Path) -> None:
+    """More than one passage of it: else a gateway would seem to change back and forth."""
+    count = FRAMES_AT_ONCE + 500
+    write_segment(tmp_path / SOURCE, [frame(number) for number in range(1, count + 1)])
+    follower = Follower(tmp_path, [])
+    later = "ffeeddccbbaa9988"
+    behind = head(1, epoch=later, at_us=10**15)
+    path = segment_path(tmp_path / SOURCE, later, 1, 1)
+    path.write_bytes(b"".join(encode_block(one) for one in (behind, frame(1), frame(2))))
+    read = [(passage.epoch, len(passage.deliveries)) for passage in follower.poll()]
+    assert read == [(EPOCH, FRAMES_AT_ONCE), (EPOCH, 500), (later, 1)]
 
 
 def test_a_folder_that_is_not_there_yet_has_nothing(tmp_path: Path) -> None:
