@@ -76,25 +76,29 @@ class Machine:
             self.slowest_reply_seconds = max(self.slowest_reply_seconds, took)
 
     async def _mine(self, writer: asyncio.StreamWriter) -> None:
-        """Exponential gaps forget: one that another difficulty interrupts is drawn anew."""
-        told = None
+        """Shares come at moments that were drawn, not some time after the last was sent: a busy simulation
+        sends them late, and no fewer. Exponential gaps forget: one that another difficulty, another rate or
+        silence interrupts is drawn anew."""
+        drawn_for: tuple[int, float] | None = None
+        due = 0.0
         while True:
             job = self._client.job
             if job is None or self.is_silent:
+                drawn_for = None
                 await asyncio.sleep(0.5)
                 continue
-            told = job.target
-            gap = self._chance.expovariate(self.rate / (2**256 / (told + 1)))
-            deadline = time.monotonic() + gap
-            while time.monotonic() < deadline and self._client.job is not None:
-                self._changed.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), deadline - time.monotonic())
-                if self._client.job.target != told:
-                    break
-            else:
-                if not self.is_silent and self._client.job is not None:
-                    self._submit(writer, self._client.job)
+            if drawn_for != (job.target, self.rate):
+                drawn_for, due = (job.target, self.rate), time.monotonic() + self._gap(job.target)
+            if time.monotonic() >= due:
+                self._submit(writer, job)
+                due += self._gap(job.target)
+                continue
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), min(1.0, due - time.monotonic()))
+
+    def _gap(self, target: int) -> float:
+        return self._chance.expovariate(self.rate / (2**256 / (target + 1)))
 
     def _submit(self, writer: asyncio.StreamWriter, job: Job) -> None:
         self._extranonce2 += 1
