@@ -356,14 +356,17 @@ class StratumServer:
 
     # ------------------------------------------------------------------ announcements
 
-    def announce(self) -> None:
-        """There is new work: send every mining session the current job of its variant."""
+    def announce(self) -> bool:
+        """There is new work: send every mining session the current job of its variant. False where there is
+        none."""
         is_running = bool(self._fanout)
         self._fanout_started_at, self._fanout_slices = monotonic(), []
         self._fanout = [c for c in self._connections if c.session.is_mining]
         self._fanout.reverse()
-        if self._fanout and not is_running:
+        is_for_somebody = bool(self._fanout)
+        if is_for_somebody and not is_running:
             self._fan_out()
+        return is_for_somebody
 
     def _fan_out(self) -> None:
         queue = self._fanout

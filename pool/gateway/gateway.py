@@ -120,7 +120,7 @@ class Gateway:
         self._now = now
         self._has_room = has_room
         self._is_solo = is_solo
-        self._on_new_work: Callable[[], None] = _nobody_listens
+        self._on_new_work: Callable[[], bool] = _nobody_listens
         self._candidates: CandidateTaker | None = None
         self._on_win: Callable[[int], None] | None = None
         self.measures = GatewayMeasures()
@@ -131,11 +131,12 @@ class Gateway:
     def attach(
         self,
         candidates: CandidateTaker,
-        on_new_work: Callable[[], None],
+        on_new_work: Callable[[], bool],
         on_win: Callable[[int], None] | None = None,
     ) -> None:
-        """Connect those that need the gateway themselves: where candidates go, who announces new work, and
-        who is told the generation of the plan that a candidate's coinbase pays by."""
+        """Connect those that need the gateway themselves: where candidates go, who announces new work (and
+        says whether anybody is there to hear it), and who is told the generation of the plan that a
+        candidate's coinbase pays by."""
         self._candidates = candidates
         self._on_new_work = on_new_work
         self._on_win = on_win
@@ -251,7 +252,8 @@ class Gateway:
                 transactions=len(template.transactions),
                 reward_sats=template.coinbase_value_sats,
             )
-        self._on_new_work()
+        if not self._on_new_work():
+            self._tip = None  # nobody waited for it; who comes later was not kept waiting
 
     def nodes_lost(self, reason: str) -> None:
         log.error(LogEvent.MINERS_WAITING, reason=reason)
@@ -273,5 +275,6 @@ class Gateway:
         self._parking.expire(now)
 
 
-def _nobody_listens() -> None:
+def _nobody_listens() -> bool:
     """Until the server is there, new work waits to be asked for."""
+    return False

@@ -1,11 +1,13 @@
 """What the instruments see that somebody wants to be told: incidents and nodes. Pure; it sends nothing.
 
-What lasts a minute is told, once when it has and once when it is over. An incident that has become part of a
-wider one is not over; nothing is said of it any more.
+What has been there for a minute is told, once, and once more when it is over: within that minute the other
+machines of a rack are found silent as well. An incident whose cause turns out to be a wider one is told
+again. One that has become part of another is not over; nothing is said of it any more.
 """
 
 from collections.abc import Mapping, Sequence
 
+from pool.farm.cause import Cause
 from pool.farm.incident_line import incident_line
 from pool.farm.incidents import Incident
 from pool.notices import notice
@@ -18,7 +20,9 @@ class Herald:
     """Remembers what was told."""
 
     def __init__(self) -> None:
-        self._incidents: dict[str, Incident] = {}
+        self._seen_us: dict[str, int] = {}  # of incidents, when each was first looked at
+        self._incidents: dict[str, Incident] = {}  # those that were told, as they were last
+        self._causes: dict[str, Cause] = {}  # by which they were told
         self._troubled: dict[str, tuple[int, str]] = {}
         self._down: set[str] = set()
 
@@ -26,8 +30,11 @@ class Herald:
         """What is news of the farm's incidents."""
         told: list[Notice] = []
         here = {one.id: one for one in now}
+        self._seen_us = {known: self._seen_us.get(known, now_us) for known in here}
         for one in now:
-            if one.id not in self._incidents and one.faults and now_us - one.begun_us >= LASTING_US:
+            is_due = one.faults and now_us - self._seen_us[one.id] >= LASTING_US
+            if is_due and self._causes.get(one.id) != one.cause:
+                self._causes[one.id] = one.cause
                 self._incidents[one.id] = one
                 told.append(_begun(one, now_us))
         for known in list(self._incidents):
@@ -36,6 +43,7 @@ class Herald:
                 self._incidents[known] = latest
                 continue
             gone = self._incidents.pop(known)
+            del self._causes[known]
             if gone.well_since_us is not None:
                 told.append(_over(gone, now_us))
         return told
@@ -60,7 +68,7 @@ class Herald:
 def _begun(incident: Incident, now_us: int) -> Notice:
     return notice.Incident(
         at_us=incident.begun_us,
-        incident_id=incident.id,
+        incident_id=_id_of(incident),
         what=incident_line(incident, now_us),
         group=_group_of(incident),
         machines=len(incident.faults),
@@ -70,12 +78,17 @@ def _begun(incident: Incident, now_us: int) -> Notice:
 def _over(incident: Incident, now_us: int) -> Notice:
     return notice.IncidentOver(
         at_us=now_us,
-        incident_id=incident.id,
+        incident_id=_id_of(incident),
         what=incident_line(incident, now_us),
         group=_group_of(incident),
         machines=incident.most,
         began_us=incident.begun_us,
     )
+
+
+def _id_of(incident: Incident) -> str:
+    """The incident by its cause: told again by a wider one, it is not taken for the same news."""
+    return f"{incident.id}:{incident.cause.level or incident.cause.kind}"
 
 
 def _group_of(incident: Incident) -> str:

@@ -98,8 +98,10 @@ async def test_an_announcement_is_timed_from_its_first_line_to_its_last() -> Non
 async def test_an_announcement_to_nobody_is_none() -> None:
     async with running() as run:
         run.owner.make()
-        run.server.announce()
+        assert not run.server.announce()
         assert run.owner.fan_outs == []
+        await (await run.client()).handshake()
+        assert run.server.announce()
 
 
 async def test_a_difficulty_that_a_miner_is_told_anew_is_counted_by_direction() -> None:

@@ -22,17 +22,35 @@ def at(minutes: float) -> int:
 
 
 def test_an_incident_is_told_when_it_has_lasted_a_minute_and_once() -> None:
-    herald, incidents = Herald(), update((), faults(10), CENSUS, at(0.1))
-    assert herald.incidents(incidents, at(0.5)) == []
-    [told] = herald.incidents(incidents, at(1))
+    herald, incidents = Herald(), update((), faults(10), CENSUS, at(1.5))
+    assert herald.incidents(incidents, at(1.5)) == [], "found now, though it began before"
+    assert herald.incidents(incidents, at(2)) == []
+    [told] = herald.incidents(incidents, at(2.5))
     assert isinstance(told, notice.Incident)
     assert (told.group, told.machines, told.at_us) == ("row-1/rack-1", 10, START_US)
     assert "10 of 20 machines silent" in told.what
-    assert herald.incidents(incidents, at(2)) == []
+    assert herald.incidents(incidents, at(3)) == []
+
+
+def test_a_machine_whose_rack_turns_out_to_be_dead_is_told_again_as_the_rack() -> None:
+    herald = Herald()
+    first = update((), faults(1), CENSUS, at(0))
+    herald.incidents(first, at(0))
+    [told] = herald.incidents(first, at(1))
+    assert isinstance(told, notice.Incident)
+    assert told.machines == 1
+    rack = update(first, faults(10), CENSUS, at(1.5))
+    assert [one.id for one in rack] == [one.id for one in first], "the same incident, grown"
+    [again] = herald.incidents(rack, at(1.5))
+    assert isinstance(again, notice.Incident)
+    assert (again.group, again.machines) == ("row-1/rack-1", 10)
+    assert again.id != told.id
+    assert herald.incidents(rack, at(2)) == []
 
 
 def test_its_end_is_told_when_its_machines_have_stayed_well() -> None:
-    herald, incidents = Herald(), update((), faults(10), CENSUS, at(0.1))
+    herald, incidents = Herald(), update((), faults(10), CENSUS, at(0))
+    herald.incidents(incidents, at(0))
     herald.incidents(incidents, at(1))
     incidents = update(incidents, [], CENSUS, at(2))
     assert herald.incidents(incidents, at(2)) == [], "they may be silent again in a moment"
@@ -45,8 +63,9 @@ def test_its_end_is_told_when_its_machines_have_stayed_well() -> None:
 
 def test_an_incident_that_is_part_of_a_wider_one_is_not_over() -> None:
     herald = Herald()
-    small = update((), faults(10), CENSUS, at(0.1))
-    herald.incidents(small, at(1))
+    small = update((), faults(10), CENSUS, at(0))
+    herald.incidents(small, at(0))
+    assert herald.incidents(small, at(1))
     assert herald.incidents((), at(2)) == []  # gone while its machines are silent
 
 
