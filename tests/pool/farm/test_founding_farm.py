@@ -58,7 +58,7 @@ from stratum.work.difficulty import (
 )
 
 EXAMPLE = Path(config.__file__).parent / "examples/farm.yaml"
-DOCUMENT = Path(__file__).parents[3] / "docs/farm-money.md"
+DOCUMENT = Path(__file__).parents[3] / "docs/farm.md"
 MACHINES, HASHES_PER_SECOND_EACH = 2_500, 240e9
 FARM_HASHES_PER_SECOND = 600e12
 FIRST_OF_OCTOBER = datetime.datetime(2014, 10, 1, tzinfo=datetime.UTC).timestamp()
