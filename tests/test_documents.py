@@ -1,15 +1,21 @@
 """What the documents claim: links, commands and settings that exist, examples that load."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
+import msgspec
 import pytest
 from typer.main import get_command
 
 from config.loading import load
 from config.payout_schema import PLACEHOLDER_ADDRESS
 from config.problems import SettingsError
+from config.schema import Settings
 from pool.cli import app
+from pool.instruments.instruments import METRICS
+from pool.instruments.reference import exposed_name
 from pool.preflight import offline_problems
 from stratum.errors import RejectReason
 
@@ -37,9 +43,45 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_commands_exist(document: Path) -> None:
-    known = set(get_command(app).commands)  # type: ignore[attr-defined]
-    for command in re.findall(r"(?:^|`)engineroom ([a-z]+)", document.read_text(), re.MULTILINE):
+    known = get_command(app).commands  # type: ignore[attr-defined]
+    command_line = re.compile(r"(?:^|`|\$ )engineroom ([a-z]+)(?: ([a-z][a-z-]*))?", re.MULTILINE)
+    for command, part in command_line.findall(document.read_text()):
         assert command in known, f"{name_of(document)} names `engineroom {command}`"
+        parts = getattr(known[command], "commands", None)
+        if part and parts is not None:
+            assert part in parts, f"{name_of(document)} names `engineroom {command} {part}`"
+
+
+def has_setting(kind: Any, keys: list[str]) -> bool:
+    """Whether there is a setting under these keys, through lists and what may be left out."""
+    if not keys:
+        return True
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return any(has_setting(inner, keys) for inner in get_args(kind))
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    return keys[0] in fields and has_setting(fields[keys[0]], keys[1:])
+
+
+def settings_named(text: str) -> Iterator[str]:
+    """Paths of keys like `farm.power.tariffs`; what begins with no section is a file, a domain or code."""
+    sections = set(Settings.__struct_fields__)
+    for path in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)(?:: [^`]*)?`", text):
+        if path.partition(".")[0] in sections and not path.endswith(".py"):
+            yield path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_settings_exist(document: Path) -> None:
+    for path in settings_named(document.read_text()):
+        assert has_setting(Settings, path.split(".")), f"{name_of(document)} names the setting {path}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_metrics_exist(document: Path) -> None:
+    known = {exposed_name(metric) for metric in METRICS}
+    for name in re.findall(r"\bengineroom_[a-z0-9_]*[a-z0-9]\b", document.read_text()):
+        whole = re.sub(r"_(bucket|sum|count)$", "", name)
+        assert name in known or whole in known, f"{name_of(document)} names the metric {name}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
