@@ -34,7 +34,8 @@ class ServerMeasures:
     """Of one server. Counts only grow; `connections` is of the last time all were looked at.
 
     `check` is the time that one submission took from its bytes to its verdict, `reply` from its bytes to the
-    write of its answer. `connections` counts by port and family of firmware.
+    write of its answer; of those that come in one turn of the loop, the first is timed. `connections` counts
+    by port and family of firmware.
     """
 
     __slots__ = (

@@ -136,6 +136,7 @@ class StratumServer:
         self._loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self._loop.time
         self.measures = ServerMeasures()
+        self.tick_began = 0.0  # when the first bytes of the tick came, by `perf_counter`
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Connection, None] = {}
         self._per_host: dict[str, int] = {}
@@ -308,15 +309,14 @@ class StratumServer:
         owner.commit()
         for connection in dirty:
             connection.flush()
-        self._measure_replies(dirty)
+        # Of the one that has waited longest. A slow hash that is under way has no answer yet.
+        if dirty[0].session.pending_hash is None:
+            self.measures.reply.observe(perf_counter() - self.tick_began)
 
-    def _measure_replies(self, answered: list[Connection]) -> None:
-        """From bytes to answer. A slow hash that is under way has none yet: it is measured with its own."""
-        written_at = perf_counter()
-        observe = self.measures.reply.observe
-        for connection in answered:
-            if connection.session.pending_hash is None:
-                observe(written_at - connection.received_at)
+    @property
+    def is_between_ticks(self) -> bool:
+        """Whether nothing has come since the last tick ended."""
+        return not self._dirty
 
     def _serve(self, connection: Connection) -> None:
         """Give a session the work that it waits for,

@@ -33,8 +33,12 @@ GATEWAY_METRICS: tuple[Metric, ...] = (
         "What refused submissions would have been worth, hashes.",
         reason=REASONS,
     ),
-    histogram("share_check_seconds", "From a submission's bytes to its verdict.", CHECK_BOUNDS),
-    histogram("reply_seconds", "From a request's bytes to the write of its answer.", REPLY_BOUNDS),
+    histogram(
+        "share_check_seconds",
+        "From bytes to verdict, of the first submission in a turn.",
+        CHECK_BOUNDS,
+    ),
+    histogram("reply_seconds", "From a request's bytes to the write of its answer, likewise.", REPLY_BOUNDS),
     counter(
         "difficulty_changes", "Difficulties that sessions were told anew.", direction=("raised", "lowered")
     ),
