@@ -23,6 +23,8 @@ from pool.farm.summary import FarmSums
 from pool.farm.tariff import Tariff, price_at, tariff_of
 
 DAY_SECONDS = 86_400.0
+# What is left in a window days after its last share is no hashrate, and prices divided by it are no prices.
+LEAST_HASHES_PER_SECOND = 1.0
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +67,9 @@ class Treasurer:
             overhead_factor=self._power.overhead_factor,
             fixed_cost_per_day=self._power.fixed_cost_per_month / MONTH_DAYS,
         )
+        running_rate = sums.running if sums.running >= LEAST_HASHES_PER_SECOND else 0.0
         running = Hashing(
-            hashes_per_second=sums.running,
+            hashes_per_second=running_rate,
             watts=self._watts(sums.running_watts, sums.unlisted_running),
         )
         nameplate = Hashing(
@@ -81,7 +84,7 @@ class Treasurer:
             coin_price=market.coin_price,
             measured=economics(running, network, prices),
             nameplate=economics(nameplate, network, prices),
-            solo=None if network is None else solo_odds(sums.running, network.work),
+            solo=None if network is None else solo_odds(running_rate, network.work),
             saved_per_day=self._saved_per_day(sums, network, prices),
             remark=market.remark,
         )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pool.gateway.gateway import Gateway
 from pool.gateway.outcome import Outcome
@@ -21,7 +21,7 @@ from pool.gateway.recording import Recording
 from pool.gateway.stall import StallWatch
 from pool.gateway.tally import ShareTally
 from pool.gateway.work_source import WorkSource
-from pool.node.nodes import Nodes
+from pool.node.nodes import Nodes, NodeState
 from stratum.server import StratumServer
 
 NODES_SECONDS = 10.0  # how long a tip waits to be recorded for nodes that do not have it
@@ -51,6 +51,9 @@ class Panel:
         self._stall = StallWatch()
         self._connections = ConnectionReadings()
         self._template = TemplateReadings()
+        self._heard: dict[
+            bytes, dict[str, float]
+        ] = {}  # of tips that are not recorded: when each node had it
         self._started_unix = time.time()
 
     async def run(self) -> None:
@@ -71,16 +74,22 @@ class Panel:
         states = self._nodes.states()
         recorder = self._recording.recorder
         now_us = recorder.frame_at_us() if told else 0
+        self._hear(states)
         while told:
             tip = told[0].tip
-            nodes = {
-                state.name: now_us - round(1e6 * (now - state.tip_heard_at))
-                for state in states
-                if state.tip == tip.previous_hash
-            }
-            if len(nodes) < len(states) and now - tip.heard_at < NODES_SECONDS:
+            heard = self._heard.get(tip.previous_hash, {})
+            if len(heard) < len(states) and now - tip.heard_at < NODES_SECONDS:
                 return
+            nodes = {name: now_us - round(1e6 * (now - at)) for name, at in heard.items()}
             recorder.tip_told(told.popleft(), nodes, now_us - round(1e6 * (now - tip.template_at)))
+
+    def _hear(self, states: Sequence[NodeState]) -> None:
+        """Which nodes have the tips that wait. One that goes on to the next block has had the one before."""
+        waiting = {one.tip.previous_hash for one in self._gateway.tips_told}
+        self._heard = {tip: self._heard.get(tip, {}) for tip in waiting}
+        for state in states:
+            if state.tip in waiting:
+                self._heard[state.tip].setdefault(state.name, state.tip_heard_at)
 
     def readings(self) -> Iterator[Reading]:
         """Of everything, now."""

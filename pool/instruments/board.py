@@ -116,6 +116,11 @@ class Board:
         """Until when everything is known, in the time that windows age in."""
         return self._observed_at - self._hole_seconds
 
+    @property
+    def missing_seconds(self) -> float:
+        """How far that time is behind Unix time: frames that are missing."""
+        return self._hole_seconds
+
     def rates(self) -> dict[str, Rate]:
         """The pool's hashrate by window."""
         return {label: window.estimate(self.now) for label, window in self._windows.items()}

@@ -6,6 +6,8 @@ wider one is not over; nothing is said of it any more.
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from pool.farm.incident_line import incident_line
 from pool.farm.incidents import Incident
 from pool.notices import notice
@@ -14,13 +16,24 @@ from pool.notices.notice import Notice
 LASTING_US = 60_000_000  # a machine that restarts, or a node that is, is nobody's night
 
 
+class HeraldMemory(msgspec.Struct, frozen=True):
+    """What a later process needs, so that nothing is told twice."""
+
+    incidents: list[Incident]
+    troubled: dict[str, tuple[int, str]]
+    down: list[str]
+
+
 class Herald:
     """Remembers what was told."""
 
-    def __init__(self) -> None:
-        self._incidents: dict[str, Incident] = {}
-        self._troubled: dict[str, tuple[int, str]] = {}
-        self._down: set[str] = set()
+    def __init__(self, memory: HeraldMemory | None = None) -> None:
+        self._incidents = {} if memory is None else {one.id: one for one in memory.incidents}
+        self._troubled = {} if memory is None else dict(memory.troubled)
+        self._down = set[str]() if memory is None else set(memory.down)
+
+    def export(self) -> HeraldMemory:
+        return HeraldMemory(list(self._incidents.values()), self._troubled, sorted(self._down))
 
     def incidents(self, now: Sequence[Incident], now_us: int) -> list[Notice]:
         """What is news of the farm's incidents."""
