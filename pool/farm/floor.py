@@ -80,7 +80,7 @@ class Floor:
 
     def observe(self, source: str, seen: Observation) -> None:
         """What happened in one frame of a gateway."""
-        at = self._clock.at(seen.at)
+        at = self._clock.at(seen.at, has_work=seen.has_work)
         for key, agent in seen.joined:
             member = self._member(key, at)
             if member is not None:
@@ -100,23 +100,23 @@ class Floor:
                 member.left(source, at)
 
     def _observe_work(self, source: str, seen: Observation, at: float) -> None:
-        """Credited and refused shares. While time stands still they are signs of life and measure nothing."""
+        """Credited and refused shares. While no node gives work they are signs of life, no measure."""
         for key, shares in seen.shares.items():
             member = self._member(key, at)
             if member is not None:
                 member.heard(source, at)
-                if not self._clock.is_standing:
+                if seen.has_work:
                     member.watch.shares(at, shares.count, shares.work, shares.work_squared, shares.share_work)
         for (refused_key, reason), refusals in seen.refused.items():
             member = None if refused_key is None else self._member(refused_key, at)
             if member is not None:
                 member.heard(source, at)
-                if not self._clock.is_standing:
+                if seen.has_work:
                     member.watch.refused(at, reason, refusals.count, refusals.work)
 
     def gateway_ended(self, source: str, now: float) -> None:
         """A gateway's process is gone since `now`, and its connections with it."""
-        at = self._clock.at(now)
+        at = self._clock.at(now, has_work=True)
         for member in self.members.values():
             member.lost(source, at)
 

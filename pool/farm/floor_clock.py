@@ -11,16 +11,12 @@ MICROSECONDS = 1_000_000
 
 
 class FloorClock:
-    """Made at an observed time; `hole_seconds` are those of an earlier process.
-
-    is_standing   nothing could come lately: what comes all the same is no measure of a machine
-    """
+    """Made at an observed time; `hole_seconds` are those of an earlier process."""
 
     def __init__(self, now: float, hole_seconds: float = 0.0) -> None:
         self.hole_seconds = hole_seconds
-        self.is_standing = False
         self.observed = now
-        self._newest = now  # of all that was seen, frames that are ahead of `observed` too
+        self._newest = now  # until when no hole is missing: frames may be ahead of `observed`
         self._missing_seconds = 0.0
 
     @property
@@ -28,13 +24,15 @@ class FloorClock:
         """Now, on the floor."""
         return self.observed - self.hole_seconds
 
-    def at(self, observed: float) -> float:
-        """The floor's time of a frame, which may open a hole behind the one before."""
-        if self.is_standing:
-            return self.time
+    def at(self, observed: float, *, has_work: bool) -> float:
+        """The floor's time of a frame, which may open a hole behind the one before. `has_work`: its gateway
+        had work for its miners then; without, time does not go on."""
+        if not has_work:
+            return min(observed, self._newest) - self.hole_seconds
         gap = observed - self._newest
         if gap > LONGEST_BREATH_SECONDS:
             self.hole_seconds += gap
+            self.observed += gap
         self._newest = max(self._newest, observed)
         return observed - self.hole_seconds
 
@@ -45,7 +43,6 @@ class FloorClock:
             self.hole_seconds += max(0.0, observed - self._newest)
         self.observed = max(self.observed, observed)
         self._newest = max(self._newest, observed)
-        self.is_standing = not is_working
         self._missing_seconds = missing_seconds
 
     def unix_us(self, at: float) -> int:

@@ -46,10 +46,12 @@ class TipSeen(msgspec.Struct, frozen=True):
 
 
 class Observation:
-    """What happened at `at`. `effort` is the shares' work as a part of what a block takes."""
+    """What happened at `at`. `effort` is the shares' work as a part of what a block takes; `has_work` says
+    whether the gateway had work from a node then."""
 
     def __init__(self, at: float) -> None:
         self.at = at
+        self.has_work = True
         self.work = 0.0
         self.work_squared = 0.0
         self.effort = 0.0

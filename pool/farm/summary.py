@@ -39,7 +39,8 @@ class MachineLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One group, with all inside it; paused machines are counted and not expected to hash."""
+    """One group, with all inside it. Paused machines are not expected to hash; what they do all the same is
+    measured, and makes up for nothing that is `missing`."""
 
     group: str
     machines: int
@@ -47,11 +48,8 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
     paused: int
     expected: float
     measured: float
+    missing: float
     refused: float
-
-    @property
-    def missing(self) -> float:
-        return max(0.0, self.expected - self.measured)
 
 
 class FarmSums(msgspec.Struct, kw_only=True):
@@ -135,11 +133,20 @@ def _machine_line(floor: Floor, member: Member, difficulty_of: Callable[[float],
 class _Sum:
     """What of a group's machines adds up."""
 
-    __slots__ = ("all_work", "expected", "faulty", "machines", "measured", "paused", "refused_work")
+    __slots__ = (
+        "all_work",
+        "expected",
+        "faulty",
+        "machines",
+        "measured",
+        "missing",
+        "paused",
+        "refused_work",
+    )
 
     def __init__(self) -> None:
         self.machines = self.faulty = self.paused = 0
-        self.expected = self.measured = self.refused_work = self.all_work = 0.0
+        self.expected = self.measured = self.missing = self.refused_work = self.all_work = 0.0
 
 
 def group_lines(floor: Floor) -> list[GroupLine]:
@@ -162,7 +169,9 @@ def group_lines(floor: Floor) -> list[GroupLine]:
             if state is MachineState.PAUSED:
                 one.paused += 1
             else:
-                one.expected += glance.expected or measured
+                should = glance.expected or measured
+                one.expected += should
+                one.missing += should - measured
     lines = [
         GroupLine(
             group=path,
@@ -171,6 +180,7 @@ def group_lines(floor: Floor) -> list[GroupLine]:
             paused=one.paused,
             expected=one.expected,
             measured=one.measured,
+            missing=max(0.0, one.missing),
             refused=_part(one.refused_work, one.all_work),
         )
         for path, one in sums.items()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pool.gateway.gateway import Gateway
 from pool.gateway.outcome import Outcome
@@ -20,11 +20,11 @@ from pool.gateway.readings import (
 from pool.gateway.recording import Recording
 from pool.gateway.stall import StallWatch
 from pool.gateway.tally import ShareTally
+from pool.gateway.tips import TipsHeard
 from pool.gateway.work_source import WorkSource
-from pool.node.nodes import Nodes, NodeState
+from pool.node.nodes import Nodes
 from stratum.server import StratumServer
 
-NODES_SECONDS = 10.0  # how long a tip waits to be recorded for nodes that do not have it
 READ_SECONDS = 2.0  # some 150 bytes a time in the spool: what has changed
 
 
@@ -51,9 +51,7 @@ class Panel:
         self._stall = StallWatch()
         self._connections = ConnectionReadings()
         self._template = TemplateReadings()
-        self._heard: dict[
-            bytes, dict[str, float]
-        ] = {}  # of tips that are not recorded: when each node had it
+        self._tips = TipsHeard()
         self._started_unix = time.time()
 
     async def run(self) -> None:
@@ -70,26 +68,11 @@ class Panel:
 
     def _record_tips(self) -> None:
         """Tips that all nodes have had their time for."""
-        told, now = self._gateway.tips_told, self._loop.time()
-        states = self._nodes.states()
-        recorder = self._recording.recorder
-        now_us = recorder.frame_at_us() if told else 0
-        self._hear(states)
-        while told:
-            tip = told[0].tip
-            heard = self._heard.get(tip.previous_hash, {})
-            if len(heard) < len(states) and now - tip.heard_at < NODES_SECONDS:
-                return
+        now, recorder = self._loop.time(), self._recording.recorder
+        now_us = recorder.frame_at_us() if self._gateway.tips_told else 0
+        for told, heard in self._tips.ready(self._gateway.tips_told, self._nodes.states(), now):
             nodes = {name: now_us - round(1e6 * (now - at)) for name, at in heard.items()}
-            recorder.tip_told(told.popleft(), nodes, now_us - round(1e6 * (now - tip.template_at)))
-
-    def _hear(self, states: Sequence[NodeState]) -> None:
-        """Which nodes have the tips that wait. One that goes on to the next block has had the one before."""
-        waiting = {one.tip.previous_hash for one in self._gateway.tips_told}
-        self._heard = {tip: self._heard.get(tip, {}) for tip in waiting}
-        for state in states:
-            if state.tip in waiting:
-                self._heard[state.tip].setdefault(state.name, state.tip_heard_at)
+            recorder.tip_told(told, nodes, now_us - round(1e6 * (now - told.tip.template_at)))
 
     def readings(self) -> Iterator[Reading]:
         """Of everything, now."""

@@ -144,7 +144,7 @@ class FarmDesk:
         sums, unix = farm_sums(self.floor), time.time()
         return farm_report(
             self.floor,
-            sums,
+            sums if group is None else farm_sums(self.floor, group),
             self._rates(),
             self._finance(sums, market_network, unix),
             self.difficulty_of,

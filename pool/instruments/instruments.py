@@ -163,7 +163,7 @@ class Instruments:
         """Whether a share could come: some gateway is there, and has work for its miners."""
         now = time.time()
         return any(
-            self._board.is_up(source, now) and state.readings.get(("has_work", ()), 0.0) > 0
+            self._board.is_up(source, now) and state.has_work
             for source, state in self._board.gateways.items()
         )
 

@@ -90,6 +90,7 @@ class ShopFloor:
             for key, source in self.running.items():
                 frames[source].shares[key] = Shares(1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK)
         for source, seen in frames.items():
+            seen.has_work = self.is_working
             self.floor.observe(source, seen)
 
     def after_restart(self) -> "ShopFloor":

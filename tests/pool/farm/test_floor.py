@@ -47,6 +47,29 @@ def test_work_that_comes_while_no_node_gives_any_inflates_no_hashrate(shop: Shop
     assert shop.states() == {"ok": 10}
 
 
+def test_the_first_share_after_a_standstill_counts(shop: ShopFloor) -> None:
+    """Frames of a gateway that has just come are read before anybody says that it works."""
+    shop.is_working = shop.has_frames = False
+    shop.run(100)
+    before = shop.member("m-1").watch.glance(shop.floor.time).last_share_at
+    shop.is_working = True
+    for _ in range(10):
+        shop.now += 1
+        shop.frames()
+    assert shop.member("m-1").watch.glance(shop.floor.time).last_share_at != before
+
+
+def test_an_hour_without_a_node_that_is_read_at_once_is_no_time(shop: ShopFloor) -> None:
+    shop.is_working = False
+    for _ in range(3_600):
+        shop.now += 1
+        shop.frames()
+    shop.is_working = True
+    shop.run(30)
+    assert shop.states() == {"ok": 10}
+    assert shop.floor.time == START + 400 + 29, "the first second with work is the end of the hole"
+
+
 def test_an_hour_of_frames_that_is_read_at_once_is_an_hour(shop: ShopFloor) -> None:
     """The process that reads was away, the gateway was not; and now the gateway is gone."""
     for _ in range(3_600):
