@@ -25,7 +25,6 @@ from pool.farm.member import Member, MemberMemory
 from pool.farm.observation import MachineKey, Observation
 from pool.farm.pauses import Pause, is_silence_planned, pause_of
 from pool.farm.places import Places
-from stratum.agents import classify
 
 LONGEST_MEMORY_SECONDS = 86_400.0
 INCIDENT_SECONDS = 2.0  # how often faults are explained anew: some 15 ms for all of 2,500
@@ -182,7 +181,7 @@ class Floor:
                 state=state.value,
                 since_us=self.unix_us(member.watch.state_since),
                 place=member.place,
-                firmware=classify(member.firmware).name if member.firmware else "",
+                firmware=member.family,
                 missing_hashes_per_second=max(0.0, (glance.expected or 0.0) - measured),
             )
 
@@ -336,9 +335,7 @@ class Floor:
 
     def _explain(self, now_us: int) -> None:
         members = [one for one in self.members.values() if one.watch.state is not MachineState.PAUSED]
-        census = census_of(
-            (one.place, classify(one.firmware).name if one.firmware else "") for one in members
-        )
+        census = census_of((one.place, one.family) for one in members)
         self.incidents = update(self.incidents, list(self.faults()), census, now_us)
 
     # ------------------------------------------------------------------ across processes

@@ -11,6 +11,7 @@ from pool.farm.inventory import InventoryMachine
 from pool.farm.machine import MachineWatch
 from pool.farm.machine_state import MachineMemory, MachineState
 from pool.farm.places import Place
+from stratum.agents import classify
 
 FAULTY = (MachineState.SILENT, MachineState.LOW, MachineState.REJECTING)
 SETTLED_SECONDS = 3_600.0  # who invents names for an hour each has few of them
@@ -42,6 +43,7 @@ class Member:
         "account",
         "best_work",
         "connections",
+        "family",
         "firmware",
         "first_at",
         "last_at",
@@ -68,6 +70,7 @@ class Member:
         self.first_at = at
         self.last_at = at  # of anything that was heard of it
         self.firmware = ""
+        self.family = ""  # its firmware's, worked out once: it is asked for every two seconds
         self.connections: dict[str, int] = {}
         self.best_work = 0.0
         self._judged_seconds = 0.0
@@ -101,10 +104,15 @@ class Member:
     def joined(self, source: str, agent: str, at: float) -> None:
         """It has a connection more, at this gateway."""
         self.connections[source] = self.connections.get(source, 0) + 1
-        self.firmware = agent
+        self._runs(agent)
         self.last_at = at
         self.count(at)
         self.watch.joined(at)
+
+    def _runs(self, agent: str) -> None:
+        if agent != self.firmware:
+            self.firmware = agent
+            self.family = classify(agent).name if agent else ""
 
     def heard(self, source: str, at: float) -> None:
         """It has handed in work at this gateway. Where no connection of it is known there, the frame that
@@ -200,7 +208,8 @@ class Member:
         paused_since = memory.watch.state_since if memory.watch.state is MachineState.PAUSED else None
         watch = MachineWatch.restore(memory.watch, terms, at, expected, paused_since)
         member = cls(memory.account, memory.worker, place, listing, watch, memory.first_at)
-        member.last_at, member.firmware, member.best_work = memory.last_at, memory.firmware, memory.best_work
+        member._runs(memory.firmware)
+        member.best_work = memory.best_work
         member._judged_seconds, member._down_seconds = memory.judged_seconds, memory.down_seconds
         member._counted_at = at
         for source, count in memory.connections.items():
