@@ -70,6 +70,7 @@ PURE_IN_POOL = {
     "pool/instruments/metric.py",
     "pool/farm/finance.py",
     "pool/farm/floor.py",
+    "pool/farm/floor_clock.py",
     "pool/farm/member.py",
     "pool/farm/observation.py",
     "pool/farm/stale_losses.py",

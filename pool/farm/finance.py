@@ -20,9 +20,11 @@ from pool.farm.economics import (
     watts_of,
 )
 from pool.farm.summary import FarmSums
-from pool.farm.tariff import Tariff, price_at, tariff_of
+from pool.farm.tariff import WEEK_SECONDS, Tariff, price_at, running, tariff_of
 
 DAY_SECONDS = 86_400.0
+# What is left in a window days after its last share is no hashrate, and prices divided by it are no prices.
+LEAST_HASHES_PER_SECOND = 1.0
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,15 +60,25 @@ class Treasurer:
         """In the settings' currency, at a Unix time."""
         return self._power.price_per_kwh if self.tariff is None else price_at(self.tariff, now)
 
+    def usual_price_per_kwh(self, now: float) -> float | None:
+        """What a kWh costs on average over the coming week, while machines run: what a day or a month comes to
+        does not change at nightfall."""
+        if self.tariff is None:
+            return self._power.price_per_kwh
+        bound = self._power.pause_above_price_per_kwh
+        return running(self.tariff, bound, now, now + WEEK_SECONDS).price_per_kwh
+
     def finance(self, sums: FarmSums, market: Market, now: float) -> Finance:
+        price_now = self.price_per_kwh(now)
         prices = Prices(
-            price_per_kwh=self.price_per_kwh(now),
+            price_per_kwh=self.usual_price_per_kwh(now),
             coin_price=market.coin_price,
             overhead_factor=self._power.overhead_factor,
             fixed_cost_per_day=self._power.fixed_cost_per_month / MONTH_DAYS,
         )
-        running = Hashing(
-            hashes_per_second=sums.running,
+        running_rate = sums.running if sums.running >= LEAST_HASHES_PER_SECOND else 0.0
+        measured = Hashing(
+            hashes_per_second=running_rate,
             watts=self._watts(sums.running_watts, sums.unlisted_running),
         )
         nameplate = Hashing(
@@ -77,21 +89,24 @@ class Treasurer:
         network = market.network
         return Finance(
             currency=self._power.currency,
-            price_per_kwh=prices.price_per_kwh,
+            price_per_kwh=price_now,
             coin_price=market.coin_price,
-            measured=economics(running, network, prices),
+            measured=economics(measured, network, prices),
             nameplate=economics(nameplate, network, prices),
-            solo=None if network is None else solo_odds(sums.running, network.work),
-            saved_per_day=self._saved_per_day(sums, network, prices),
+            solo=None if network is None else solo_odds(running_rate, network.work),
+            saved_per_day=self._saved_per_day(sums, network, prices, price_now),
             remark=market.remark,
         )
 
-    def _saved_per_day(self, sums: FarmSums, network: Network | None, prices: Prices) -> float | None:
-        if sums.paused <= 0 or prices.price_per_kwh is None:
+    def _saved_per_day(
+        self, sums: FarmSums, network: Network | None, prices: Prices, price_now: float | None
+    ) -> float | None:
+        """By the price of this moment: a pause is made for it."""
+        if sums.paused <= 0 or price_now is None:
             return None
         watts = self._watts(sums.paused_watts, sums.unlisted_paused)
         idle = Hashing(hashes_per_second=sums.paused, watts=watts, reject_share=sums.refused)
-        return pause_saving(economics(idle, network, prices), DAY_SECONDS, prices.price_per_kwh).saved
+        return pause_saving(economics(idle, network, prices), DAY_SECONDS, price_now).saved
 
     def _watts(self, listed: float, unlisted_hashes_per_second: float) -> float | None:
         """None where machines run of which nobody said what they draw."""

@@ -3,17 +3,20 @@
 Machines come from the inventory and from what connects. What was never listed is forgotten when it has been
 gone for as long as it was there, a day at most, so that whoever invents names costs nothing for long.
 
-The floor has a clock of its own, which stands still while nobody could deliver a share: no gateway, no node,
-frames that are missing. A machine is not silent because the pool is.
+An entry of the inventory is one machine. It is the first that comes under its name, until that one is gone
+and another has come: the same machine, set to another address.
+
+The floor has a clock of its own (`FloorClock`). A machine is not silent because the pool is.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from pool.farm.exposure import WatchTerms
 from pool.farm.faults import Fault, census_of
+from pool.farm.floor_clock import FloorClock
 from pool.farm.incidents import Incident, update
 from pool.farm.inventory import InventoryMachine
 from pool.farm.machine import MachineWatch
@@ -22,13 +25,14 @@ from pool.farm.member import Member, MemberMemory
 from pool.farm.observation import MachineKey, Observation
 from pool.farm.pauses import Pause, is_silence_planned, pause_of
 from pool.farm.places import Places
-from stratum.agents import classify
 
 LONGEST_MEMORY_SECONDS = 86_400.0
 INCIDENT_SECONDS = 2.0  # how often faults are explained anew: some 15 ms for all of 2,500
 HOUSEKEEPING_SECONDS = 5.0
+SUCCESSION_SECONDS = 60.0  # a machine that was set to another address is back by then, or it is another one
+TURNED_AWAY_SECONDS = 600.0  # how long one that found no room is counted, as long as its hashrate would show
+MOST_TURNED_AWAY = 10_000  # names that are counted; whoever invents more has made the point
 RESIZE = 1.25  # thresholds follow the number of machines in steps: their logarithm is what counts
-MICROSECONDS = 1_000_000
 
 
 class FloorRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,21 +51,22 @@ class FloorMemory(msgspec.Struct, frozen=True):
     hole_seconds: float
     now: float
     members: list[MemberMemory]
+    incidents: tuple[Incident, ...]
 
 
 class Floor:
-    """All machines. `now` and `at` are observed seconds; `time` is the floor's."""
+    """All machines. `now` is in observed seconds, `at` and `time` are in the floor's."""
 
     def __init__(
         self, rules: FloorRules, places: Places, now: float, memory: FloorMemory | None = None
     ) -> None:
         self.members: dict[MachineKey, Member] = {}
         self.incidents: tuple[Incident, ...] = ()
-        self.turned_away = 0  # machines that nobody listed, beyond the bound
+        self._clock = FloorClock(now, 0.0 if memory is None else memory.hole_seconds)
+        self._turned_away: dict[MachineKey, float] = {}  # that nobody listed, beyond the bound, and when
+        self._owners: dict[str, MachineKey] = {}  # which machine each entry of the inventory is
         self._rules = rules
         self._places = places
-        self._hole_seconds = 0.0 if memory is None else memory.hole_seconds
-        self._last = now
         self._pauses: tuple[Pause, ...] = ()
         self._paused: dict[MachineKey, float] = {}  # since when, in the floor's time
         self._explained_at = self._kept_at = -math.inf
@@ -74,23 +79,12 @@ class Floor:
 
     def observe(self, source: str, seen: Observation) -> None:
         """What happened in one frame of a gateway."""
-        at = seen.at - self._hole_seconds
+        at = self._clock.at(seen.at, has_work=seen.has_work)
         for key, agent in seen.joined:
             member = self._member(key, at)
             if member is not None:
                 member.joined(source, agent, at)
-        for key, shares in seen.shares.items():
-            member = self._member(key, at)
-            if member is not None:
-                member.last_at = at
-                member.count(at)
-                member.watch.shares(at, shares.count, shares.work, shares.work_squared, shares.share_work)
-        for (refused_key, reason), refusals in seen.refused.items():
-            member = None if refused_key is None else self._member(refused_key, at)
-            if member is not None:
-                member.last_at = at
-                member.count(at)
-                member.watch.refused(at, reason, refusals.count, refusals.work)
+        self._observe_work(source, seen, at)
         for key, work in seen.bests:
             member = self.members.get(key)
             if member is not None:
@@ -104,17 +98,38 @@ class Floor:
             if member is not None:
                 member.left(source, at)
 
+    def _observe_work(self, source: str, seen: Observation, at: float) -> None:
+        """Credited and refused shares. While no node gives work they are signs of life, no measure."""
+        for key, shares in seen.shares.items():
+            member = self._member(key, at)
+            if member is not None:
+                member.heard(source, at)
+                if seen.has_work:
+                    member.watch.shares(at, shares.count, shares.work, shares.work_squared, shares.share_work)
+        for (refused_key, reason), refusals in seen.refused.items():
+            member = None if refused_key is None else self._member(refused_key, at)
+            if member is not None:
+                member.heard(source, at)
+                if seen.has_work:
+                    member.watch.refused(at, reason, refusals.count, refusals.work)
+
     def gateway_ended(self, source: str, now: float) -> None:
-        """A gateway's process is gone, and its connections with it."""
-        at = now - self._hole_seconds
+        """A gateway's process is gone since `now`, and its connections with it."""
+        at = self._clock.at(now, has_work=True)
         for member in self.members.values():
             member.lost(source, at)
 
-    def advance(self, now: float, now_us: int, pauses: Sequence[Pause], *, is_working: bool) -> None:
-        """Let time pass. `is_working`: shares could have come since the last call."""
-        elapsed, self._last = max(0.0, now - self._last), max(now, self._last)
-        if not is_working:
-            self._hole_seconds += elapsed
+    def advance(
+        self,
+        now: float,
+        now_us: int,
+        pauses: Sequence[Pause],
+        *,
+        is_working: bool,
+        missing_seconds: float = 0.0,
+    ) -> None:
+        """Let time pass; see `FloorClock.advance`. `now_us` is Unix time."""
+        self._clock.advance(now, missing_seconds, is_working=is_working)
         at = self.time
         if tuple(pauses) != self._pauses or at - self._kept_at >= HOUSEKEEPING_SECONDS:
             self._pauses = tuple(pauses)
@@ -131,11 +146,16 @@ class Floor:
     @property
     def time(self) -> float:
         """Now, by the floor's clock."""
-        return self._last - self._hole_seconds
+        return self._clock.time
 
     def unix_us(self, at: float) -> int:
-        """A time of the floor as people know it; what lies before a standstill is shown that much later."""
-        return round((at + self._hole_seconds) * MICROSECONDS)
+        """A time of the floor as people know it."""
+        return self._clock.unix_us(at)
+
+    @property
+    def turned_away(self) -> int:
+        """Machines of the last minutes for which there was no room, as far as they were counted."""
+        return len(self._turned_away)
 
     def rate_of(self, key: MachineKey) -> float:
         """What a machine does, hashes per second over ten minutes; 0 for a stranger."""
@@ -161,7 +181,7 @@ class Floor:
                 state=state.value,
                 since_us=self.unix_us(member.watch.state_since),
                 place=member.place,
-                firmware=classify(member.firmware).name if member.firmware else "",
+                firmware=member.family,
                 missing_hashes_per_second=max(0.0, (glance.expected or 0.0) - measured),
             )
 
@@ -175,21 +195,33 @@ class Floor:
         if not self._places.has(account):
             return None
         listing = self._places.inventory.machine(account, worker)
-        if listing is not None:
-            listed = self.members.pop(("", listing.name), None)
-            if listed is not None:  # it is here at last, under the name that it was expected by
-                listed.account, listed.worker = key
-                self.members[key] = listed
-                return listed
-        elif self._unlisted >= self._rules.most_machines:
-            self.turned_away += 1
+        if listing is not None and self._owners.get(listing.name) == ("", listing.name):
+            return self._arrive(listing.name, key)
+        if self._unlisted >= self._rules.most_machines:
+            if len(self._turned_away) < MOST_TURNED_AWAY:
+                self._turned_away[key] = at
             return None
-        return self._new(account, worker, listing, at)
+        return self._new(account, worker, None, at)
+
+    def _arrive(self, name: str, key: MachineKey) -> Member:
+        """A listed machine is here at last, under the name that it was expected by."""
+        expected = self._owners[name]
+        member = self.members[key] = self.members.pop(expected)
+        member.account, member.worker = key
+        self._owners[name] = key
+        if expected in self._paused:
+            self._paused[key] = self._paused.pop(expected)
+        return member
 
     def _new(self, account: str, worker: str, listing: InventoryMachine | None, at: float) -> Member:
         watch = MachineWatch(self._terms, at, self._expected_of(listing))
-        member = Member(account, worker, self._places.place(account, worker), listing, watch, at)
-        self.members[account, worker] = member
+        return self._add(Member(account, worker, self._places.place(account, worker), listing, watch, at))
+
+    def _add(self, member: Member) -> Member:
+        key = (member.account, member.worker)
+        self.members[key] = member
+        if member.listing is not None:
+            self._owners[member.listing.name] = key
         return member
 
     def _expected_of(self, listing: InventoryMachine | None) -> float | None:
@@ -207,14 +239,22 @@ class Floor:
             self._new("", listing.name, listing, self.time)
 
     def _remember(self, memory: FloorMemory) -> None:
-        """Machines of before; the time between is nobody's."""
-        self._hole_seconds += max(0.0, self._last - memory.now)
-        for one in memory.members:
+        """Machines of before, if they are the farm's by these settings; the time between is nobody's."""
+        self._clock.hole_seconds += max(0.0, self._clock.observed - memory.now)
+        self.incidents = memory.incidents
+        for one in sorted(memory.members, key=lambda member: (not member.is_listed, not member.account)):
             listing = self._places.inventory.machine(one.account, one.worker)
-            place = self._places.place(one.account, one.worker)
-            self.members[one.account, one.worker] = Member.restore(
-                one, place, listing, self._terms, self._expected_of(listing), self.time
+            if listing is not None and listing.name in self._owners:
+                listing = None
+            if listing is None and not (one.account and self._places.has(one.account)):
+                continue
+            terms = (self._terms, self._expected_of(listing))
+            member = Member.restore(
+                one, self._places.place(one.account, one.worker), listing, *terms, self.time
             )
+            self._add(member)
+            if member.watch.state is MachineState.PAUSED:
+                self._paused[one.account, one.worker] = self.time
 
     # ------------------------------------------------------------------ now and then
 
@@ -224,10 +264,37 @@ class Floor:
             key for key, member in self.members.items() if member.is_forgettable(at, LONGEST_MEMORY_SECONDS)
         ]
         for key in gone:
-            del self.members[key]
-            self._paused.pop(key, None)
+            self._forget(key)
+        self._succeed(at)
+        self._turned_away = {
+            key: seen_at
+            for key, seen_at in self._turned_away.items()
+            if at - seen_at < TURNED_AWAY_SECONDS and key not in self.members
+        }
         self._resize(at)
         self._pause(at, now_us)
+
+    def _forget(self, key: MachineKey) -> None:
+        del self.members[key]
+        self._paused.pop(key, None)
+
+    def _succeed(self, at: float) -> None:
+        """Where a listed machine is gone and its name is here under another address, it is that one."""
+        if not self._owners:
+            return
+        for key, member in list(self.members.items()):
+            listing = None
+            if member.listing is None and member.is_connected:
+                listing = self._places.inventory.machine(*key)
+            if listing is None:
+                continue
+            owner = self._owners[listing.name]
+            known = self.members[owner]
+            if not known.is_connected and at - known.last_at >= SUCCESSION_SECONDS:
+                self._forget(owner)
+                member.listing = listing
+                member.watch.expect(at, self._expected_of(listing))
+                self._owners[listing.name] = key
 
     def _resize(self, at: float) -> None:
         count = max(1, len(self.members))
@@ -268,13 +335,16 @@ class Floor:
 
     def _explain(self, now_us: int) -> None:
         members = [one for one in self.members.values() if one.watch.state is not MachineState.PAUSED]
-        census = census_of(
-            (one.place, classify(one.firmware).name if one.firmware else "") for one in members
-        )
+        census = census_of((one.place, one.family) for one in members)
         self.incidents = update(self.incidents, list(self.faults()), census, now_us)
 
     # ------------------------------------------------------------------ across processes
 
     def export(self) -> FloorMemory:
-        seen: Iterable[Member] = (one for one in self.members.values() if one.account)
-        return FloorMemory(self._hole_seconds, self._last, [one.export() for one in seen])
+        at, members = self.time, self.members.values()
+        return FloorMemory(
+            self._clock.hole_seconds,
+            self._clock.observed,
+            [one.export(at) for one in members],
+            self.incidents,
+        )

@@ -80,6 +80,14 @@ class MachineWatch:
         self._presence.left(at, exposure.patient_until if exposure.is_waiting else at)
         self._settle(at)
 
+    def cut_off(self, at: float, connections: int) -> None:
+        """So many connections are gone through no fault of its own: nothing counts until it is back."""
+        self.advance(at)
+        self._exposure.await_first_share(at)
+        for _ in range(connections):
+            self._presence.left(at, at + START_GRACE_SECONDS)
+        self._settle(at)
+
     def difficulty(self, at: float, share_work: float) -> None:
         """A job of another difficulty was announced to it; `share_work` is the work of one share of it."""
         if share_work != self._exposure.share_work:
@@ -176,10 +184,12 @@ class MachineWatch:
 
     def glance(self, now: float) -> Glance:
         """What charts show of it: a fraction of what `view` costs."""
+        refused_work, all_work = self._refusals.held(now)
         return Glance(
             hashes_per_second=self._ten_minutes.hashes_per_second(now),
             expected=self._exposure.rate,
-            refused=self._refusals.part(now),
+            refused_work=refused_work,
+            all_work=all_work,
             last_share_at=self._last_share_at,
         )
 

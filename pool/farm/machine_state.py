@@ -54,12 +54,19 @@ class MachineView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Glance(msgspec.Struct, frozen=True):
-    """The figures of a machine that need no interval: over ten minutes, hashes per second."""
+    """The figures of a machine that need no interval: over ten minutes, hashes per second. `refused_work` and
+    `all_work` are as their windows hold them: they may be added to other machines' of the same moment."""
 
     hashes_per_second: float
     expected: float | None
-    refused: float
+    refused_work: float
+    all_work: float
     last_share_at: float | None
+
+    @property
+    def refused(self) -> float:
+        """The part of all work that was refused."""
+        return self.refused_work / self.all_work if self.all_work > 0 else 0.0
 
 
 class MachineMemory(msgspec.Struct, frozen=True, kw_only=True):

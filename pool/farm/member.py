@@ -11,8 +11,10 @@ from pool.farm.inventory import InventoryMachine
 from pool.farm.machine import MachineWatch
 from pool.farm.machine_state import MachineMemory, MachineState
 from pool.farm.places import Place
+from stratum.agents import classify
 
 FAULTY = (MachineState.SILENT, MachineState.LOW, MachineState.REJECTING)
+SETTLED_SECONDS = 3_600.0  # who invents names for an hour each has few of them
 
 
 class MemberMemory(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +22,7 @@ class MemberMemory(msgspec.Struct, frozen=True, kw_only=True):
 
     account: str
     worker: str
+    is_listed: bool
     first_at: float
     last_at: float
     firmware: str
@@ -27,7 +30,6 @@ class MemberMemory(msgspec.Struct, frozen=True, kw_only=True):
     best_work: float
     judged_seconds: float
     down_seconds: float
-    counted_at: float
     watch: MachineMemory
 
 
@@ -41,6 +43,7 @@ class Member:
         "account",
         "best_work",
         "connections",
+        "family",
         "firmware",
         "first_at",
         "last_at",
@@ -67,6 +70,7 @@ class Member:
         self.first_at = at
         self.last_at = at  # of anything that was heard of it
         self.firmware = ""
+        self.family = ""  # its firmware's, worked out once: it is asked for every two seconds
         self.connections: dict[str, int] = {}
         self.best_work = 0.0
         self._judged_seconds = 0.0
@@ -93,13 +97,30 @@ class Member:
     def is_faulty(self) -> bool:
         return self.watch.state in FAULTY
 
+    @property
+    def is_connected(self) -> bool:
+        return any(self.connections.values())
+
     def joined(self, source: str, agent: str, at: float) -> None:
         """It has a connection more, at this gateway."""
         self.connections[source] = self.connections.get(source, 0) + 1
-        self.firmware = agent
+        self._runs(agent)
         self.last_at = at
         self.count(at)
         self.watch.joined(at)
+
+    def _runs(self, agent: str) -> None:
+        if agent != self.firmware:
+            self.firmware = agent
+            self.family = classify(agent).name if agent else ""
+
+    def heard(self, source: str, at: float) -> None:
+        """It has handed in work at this gateway. Where no connection of it is known there, the frame that
+        told of it is lost, or older than what was read."""
+        if not self.connections.get(source, 0):
+            self.joined(source, self.firmware, at)
+        self.last_at = at
+        self.count(at)
 
     def left(self, source: str, at: float) -> None:
         """It has one less; nothing where none was known."""
@@ -112,10 +133,13 @@ class Member:
         self.watch.left(at)
 
     def lost(self, source: str, at: float) -> None:
-        """The gateway has ended, and every connection to it."""
-        while self.connections.get(source, 0):
-            self.left(source, at)
-        self.connections.pop(source, None)
+        """The gateway has ended, and every connection to it: it has the time of a machine that starts to be
+        back, since miners try again at growing intervals."""
+        count = self.connections.pop(source, 0)
+        if count:
+            self.last_at = at
+            self.count(at)
+            self.watch.cut_off(at, count)
 
     def advance(self, at: float) -> bool:
         """Let time pass; whether the state is another."""
@@ -126,7 +150,7 @@ class Member:
 
     def count(self, at: float) -> None:
         """Add the time since the last count to what its state is. Called before the state may change."""
-        elapsed, self._counted_at = max(0.0, at - self._counted_at), at
+        elapsed, self._counted_at = max(0.0, at - self._counted_at), max(at, self._counted_at)
         if self.watch.state is not MachineState.PAUSED:
             self._judged_seconds += elapsed
             if self.watch.state is MachineState.SILENT:
@@ -140,18 +164,25 @@ class Member:
         return 1.0 - self._down_seconds / self._judged_seconds
 
     def is_forgettable(self, at: float, longest_seconds: float) -> bool:
-        """Whether it has been gone as long as it was here, a minute at least. A listed one never is."""
-        if self.listing is not None or any(self.connections.values()):
+        """Whether it has been gone as long as it was here, a minute at least. A listed one never is, nor is
+        one that is paused, if it was here for long enough not to be an invention."""
+        here, gone = self.last_at - self.first_at, at - self.last_at
+        if self.listing is not None:
             return False
-        here = self.last_at - self.first_at
-        return at - self.last_at > min(max(here, 60.0), longest_seconds)
+        if self.watch.state is MachineState.PAUSED and here >= SETTLED_SECONDS:
+            return False
+        if self.is_connected:  # by what was read of the frames: one that told of the end may be lost
+            return gone > longest_seconds
+        return gone > min(max(here, 60.0), longest_seconds)
 
     # ------------------------------------------------------------------ across processes
 
-    def export(self) -> MemberMemory:
+    def export(self, at: float) -> MemberMemory:
+        self.count(at)
         return MemberMemory(
             account=self.account,
             worker=self.worker,
+            is_listed=self.listing is not None,
             first_at=self.first_at,
             last_at=self.last_at,
             firmware=self.firmware,
@@ -159,7 +190,6 @@ class Member:
             best_work=self.best_work,
             judged_seconds=self._judged_seconds,
             down_seconds=self._down_seconds,
-            counted_at=self._counted_at,
             watch=self.watch.export(),
         )
 
@@ -173,10 +203,13 @@ class Member:
         expected: float | None,
         at: float,
     ) -> "Member":
-        """The machine as it was, its connections too: they are the gateways', which go on."""
-        watch = MachineWatch.restore(memory.watch, terms, at, expected)
+        """The machine as it was, its connections too: they are the gateways', which go on. What was paused is
+        paused until somebody says otherwise."""
+        paused_since = memory.watch.state_since if memory.watch.state is MachineState.PAUSED else None
+        watch = MachineWatch.restore(memory.watch, terms, at, expected, paused_since)
         member = cls(memory.account, memory.worker, place, listing, watch, memory.first_at)
-        member.last_at, member.firmware, member.best_work = memory.last_at, memory.firmware, memory.best_work
+        member._runs(memory.firmware)
+        member.best_work = memory.best_work
         member._judged_seconds, member._down_seconds = memory.judged_seconds, memory.down_seconds
         member._counted_at = at
         for source, count in memory.connections.items():

@@ -35,9 +35,10 @@ class Refusals(msgspec.Struct):
 
 
 class TipSeen(msgspec.Struct, frozen=True):
-    """A block change: when each node had the new tip, when the template came (Unix seconds), and how long
-    after that each machine was sent work on it."""
+    """A block change as one gateway saw it: when each node had the new tip, when the template came (Unix
+    seconds), and how long after that each of its machines was sent work on it."""
 
+    tip: bytes
     height: int
     nodes: dict[str, float]
     template_at: float
@@ -45,10 +46,12 @@ class TipSeen(msgspec.Struct, frozen=True):
 
 
 class Observation:
-    """What happened at `at`. `effort` is the shares' work as a part of what a block takes."""
+    """What happened at `at`. `effort` is the shares' work as a part of what a block takes; `has_work` says
+    whether the gateway had work from a node then."""
 
     def __init__(self, at: float) -> None:
         self.at = at
+        self.has_work = True
         self.work = 0.0
         self.work_squared = 0.0
         self.effort = 0.0
@@ -80,7 +83,9 @@ class Observation:
             names = (_key(dictionary.name(number)) for number in record.names)
             nodes = dict(zip(record.nodes, (us / 1e6 for us in record.node_us), strict=False))
             delays = {key: ms / 1e3 for key, ms in zip(names, record.delays_ms, strict=False)}
-            self.tips.append(TipSeen(record.height, nodes, record.template_us / 1e6, delays))
+            self.tips.append(
+                TipSeen(record.previous_hash, record.height, nodes, record.template_us / 1e6, delays)
+            )
         elif isinstance(record, PacedMade):
             work = float(dictionary.work(record.difficulty))
             self.paced.append((_key(dictionary.name(record.name)), work))

@@ -21,8 +21,13 @@ class InventoryUnusable(Exception):
 
 def open_places(settings: Settings) -> Places:
     """Where machines stand, by these settings. Raises InventoryUnusable."""
+    path = settings.farm.inventory
+    return places_by_name(settings, None if path is None else read_inventory(Path(path)))
+
+
+def places_by_name(settings: Settings, inventory: Inventory | None = None) -> Places:
+    """The same where there is no list that could be used, or with this one."""
     farm, here = settings.farm, network(settings.coin, settings.network)
-    inventory = None if farm.inventory is None else read_inventory(Path(farm.inventory))
     return Places(inventory, farm.name_pattern, (parse_address(one, here).text for one in farm.accounts))
 
 

@@ -64,6 +64,10 @@ class Refusals:
                 refused >= FEWEST_REFUSED and gamma_probability(refused, shares * percent / 100) < CHANCE
             )
 
+    def held(self, now: float) -> tuple[float, float]:
+        """Refused work and all work as the windows hold them; of use beside another machine's at `now`."""
+        return self._refused.held(now), self._total.held(now)
+
     def part(self, now: float) -> float:
         """Refused work of all work, from 0 to 1."""
         total = self._total.held(now)

@@ -11,7 +11,7 @@ Delays are turned into work by the machines' own hashrates, work into satoshis b
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -20,14 +20,19 @@ from pool.farm.observation import MachineKey, TipSeen
 
 DAY_SECONDS = 86_400.0
 CHANGES_KEPT = 144  # a day of them
+SAME_CHANGE_SECONDS = 60.0  # between gateways; a chain that comes back to a block later changes anew
+MOST_GROUPS = 50  # of a block change: those that waited longest are those to look at
 CAUSES = ("node", "gateway", "miner")
 STALE_REASONS = ("stale", "job_not_found")
 
 
 class BlockChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One block change. Times in seconds after the first node had the block; `groups` is when the last
-    machine of each was sent work on it. Hashes are what was lost by each cause, by miners until now."""
+    """One block change, by all gateways that told of it until now. `tip` is the block's hash as displayed,
+    `at` when the last template came, Unix seconds. Other times are seconds after the first node had the
+    block; `groups` is when the last machine of each was sent work on it, of the groups that waited longest.
+    Hashes are what was lost by each cause, by miners until now."""
 
+    tip: str
     height: int
     at: float
     nodes: dict[str, float]
@@ -73,7 +78,7 @@ class StaleLosses:
         if not ours:
             return
         first = min([*seen.nodes.values(), seen.template_at])
-        waited = seen.template_at - first
+        waited = max(0.0, seen.template_at - first)
         groups: dict[str, float] = {}
         total_rate = gateway_hashes = 0.0
         for key, delay in ours.items():
@@ -83,19 +88,28 @@ class StaleLosses:
             group = group_of(key) or ""
             groups[group] = max(groups.get(group, 0.0), waited + delay)
         change = BlockChange(
+            tip=seen.tip[::-1].hex(),
             height=seen.height,
             at=seen.template_at,
             nodes={name: node_at - first for name, node_at in seen.nodes.items()},
             template_seconds=waited,
             first_seconds=waited + min(ours.values()),
             last_seconds=waited + max(ours.values()),
-            groups=groups,
+            groups=_slowest(groups),
             node_hashes=total_rate * waited,
             gateway_hashes=gateway_hashes,
         )
-        self.changes.append(change)
+        self._keep(change)
         self._lose("node", at, change.node_hashes)
         self._lose("gateway", at, change.gateway_hashes)
+
+    def _keep(self, change: BlockChange) -> None:
+        """Each gateway tells of the same block."""
+        for place, known in enumerate(self.changes):
+            if known.tip == change.tip and abs(known.at - change.at) < SAME_CHANGE_SECONDS:
+                self.changes[place] = _together(known, change)
+                return
+        self.changes.append(change)
 
     def refused(self, reason: str, work: float, at: float) -> None:
         """A machine's submission was refused; only what came for an old block counts."""
@@ -120,3 +134,36 @@ class StaleLosses:
     def export(self) -> LossesMemory:
         rates = {cause: rate.export() for cause, rate in self._rates.items()}
         return LossesMemory(rates, dict(self.totals), list(self.changes))
+
+
+def _slowest(groups: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(groups.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_GROUPS])
+
+
+def _together(one: BlockChange, other: BlockChange) -> BlockChange:
+    """One block change by what two gateways, or two reports, say of it: each of its own machines."""
+    early, late = sorted((one, other), key=_first_node_at)
+    shift = _first_node_at(late) - _first_node_at(early)
+    nodes = {name: seconds + shift for name, seconds in late.nodes.items()}
+    for name, seconds in early.nodes.items():
+        nodes[name] = min(seconds, nodes.get(name, seconds))
+    groups = {name: seconds + shift for name, seconds in late.groups.items()}
+    for name, seconds in early.groups.items():
+        groups[name] = max(seconds, groups.get(name, 0.0))
+    return BlockChange(
+        tip=one.tip,
+        height=one.height,
+        at=max(one.at, other.at),
+        nodes=nodes,
+        template_seconds=max(early.template_seconds, late.template_seconds + shift),
+        first_seconds=min(early.first_seconds, late.first_seconds + shift),
+        last_seconds=max(early.last_seconds, late.last_seconds + shift),
+        groups=_slowest(groups),
+        node_hashes=one.node_hashes + other.node_hashes,
+        gateway_hashes=one.gateway_hashes + other.gateway_hashes,
+        miner_hashes=one.miner_hashes + other.miner_hashes,
+    )
+
+
+def _first_node_at(change: BlockChange) -> float:
+    return change.at - change.template_seconds

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from pool.farm.floor import Floor
-from pool.farm.machine_state import MachineState
+from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member
 from pool.farm.pauses import covers
 
@@ -39,7 +39,8 @@ class MachineLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One group, with all inside it; paused machines are counted and not expected to hash."""
+    """One group, with all inside it. Paused machines are not expected to hash; what they do all the same is
+    measured, and makes up for nothing that is `missing`."""
 
     group: str
     machines: int
@@ -47,23 +48,20 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
     paused: int
     expected: float
     measured: float
+    missing: float
     refused: float
-
-    @property
-    def missing(self) -> float:
-        return max(0.0, self.expected - self.measured)
 
 
 class FarmSums(msgspec.Struct, kw_only=True):
     """The whole farm, in hashes per second and watts. Nameplate is what machines should do that are not
-    paused, running what they do that are neither paused nor silent. Watts are of machines whose watts are
-    listed, of the others the hashrates are kept apart."""
+    paused, running what they do that are neither paused nor silent; refused is the part of these ones' work
+    that is. Watts are of machines whose watts are listed, of the others the hashrates are kept apart."""
 
     states: dict[str, int] = msgspec.field(default_factory=lambda: {state.value: 0 for state in MachineState})
     nameplate: float = 0.0
     running: float = 0.0
     paused: float = 0.0
-    refused_rate: float = 0.0
+    refused: float = 0.0
     nameplate_watts: float = 0.0
     running_watts: float = 0.0
     paused_watts: float = 0.0
@@ -71,13 +69,9 @@ class FarmSums(msgspec.Struct, kw_only=True):
     unlisted_running: float = 0.0
     unlisted_paused: float = 0.0
 
-    @property
-    def refused(self) -> float:
-        """The part of the work that is refused."""
-        return _part(self.refused_rate, self.running)
-
-    def add(self, member: Member, at: float) -> None:
-        glance, state, watts = member.watch.glance(at), member.watch.state, member.watts
+    def add(self, member: Member, glance: Glance) -> None:
+        """All but what is refused, which is no sum."""
+        state, watts = member.watch.state, member.watts
         self.states[state.value] += 1
         measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
         should = glance.expected or measured
@@ -90,7 +84,6 @@ class FarmSums(msgspec.Struct, kw_only=True):
             return
         self.nameplate += should
         self.running += measured
-        self.refused_rate += _refused_rate(measured, glance.refused)
         if watts is None:
             self.unlisted_nameplate += should
             self.unlisted_running += measured
@@ -122,7 +115,7 @@ def _machine_line(floor: Floor, member: Member, difficulty_of: Callable[[float],
         firmware=member.firmware,
         state=view.state.value,
         state_since_us=floor.unix_us(view.state_since),
-        is_never_seen=view.never_seen,
+        is_never_seen=view.never_seen and not member.account,
         expected=view.expected,
         measured=measured,
         measured_lower=min(rate.lower, measured),
@@ -140,11 +133,20 @@ def _machine_line(floor: Floor, member: Member, difficulty_of: Callable[[float],
 class _Sum:
     """What of a group's machines adds up."""
 
-    __slots__ = ("expected", "faulty", "machines", "measured", "paused", "refused_rate")
+    __slots__ = (
+        "all_work",
+        "expected",
+        "faulty",
+        "machines",
+        "measured",
+        "missing",
+        "paused",
+        "refused_work",
+    )
 
     def __init__(self) -> None:
         self.machines = self.faulty = self.paused = 0
-        self.expected = self.measured = self.refused_rate = 0.0
+        self.expected = self.measured = self.missing = self.refused_work = self.all_work = 0.0
 
 
 def group_lines(floor: Floor) -> list[GroupLine]:
@@ -161,11 +163,15 @@ def group_lines(floor: Floor) -> list[GroupLine]:
             one.machines += 1
             one.faulty += member.is_faulty
             one.measured += measured
-            one.refused_rate += _refused_rate(measured, glance.refused)
+            if state is not MachineState.SILENT:
+                one.refused_work += glance.refused_work
+                one.all_work += glance.all_work
             if state is MachineState.PAUSED:
                 one.paused += 1
             else:
-                one.expected += glance.expected or measured
+                should = glance.expected or measured
+                one.expected += should
+                one.missing += should - measured
     lines = [
         GroupLine(
             group=path,
@@ -174,25 +180,29 @@ def group_lines(floor: Floor) -> list[GroupLine]:
             paused=one.paused,
             expected=one.expected,
             measured=one.measured,
-            refused=_part(one.refused_rate, one.measured),
+            missing=max(0.0, one.missing),
+            refused=_part(one.refused_work, one.all_work),
         )
         for path, one in sums.items()
     ]
     return sorted(lines, key=lambda one: (-one.missing, -one.faulty, one.group))
 
 
-def farm_sums(floor: Floor) -> FarmSums:
-    """What the whole farm does and should do."""
-    sums = FarmSums()
+def farm_sums(floor: Floor, group: str | None = None) -> FarmSums:
+    """What the whole farm does and should do, or (`group`) what stands in one group."""
+    sums, at = FarmSums(), floor.time
+    refused_work = all_work = 0.0
     for member in floor.members.values():
-        sums.add(member, floor.time)
+        if group is not None and not covers(group, member.place.group):
+            continue
+        glance = member.watch.glance(at)
+        sums.add(member, glance)
+        if member.watch.state not in (MachineState.PAUSED, MachineState.SILENT):
+            refused_work += glance.refused_work
+            all_work += glance.all_work
+    sums.refused = _part(refused_work, all_work)
     return sums
 
 
-def _refused_rate(measured: float, part: float) -> float:
-    """Hashes per second that were refused, where `part` of all was and `measured` was credited."""
-    return measured * part / (1.0 - part) if part < 1.0 else 0.0
-
-
-def _part(refused: float, credited: float) -> float:
-    return refused / (refused + credited) if refused > 0 else 0.0
+def _part(refused: float, everything: float) -> float:
+    return refused / everything if everything > 0 else 0.0

@@ -20,11 +20,11 @@ from pool.gateway.readings import (
 from pool.gateway.recording import Recording
 from pool.gateway.stall import StallWatch
 from pool.gateway.tally import ShareTally
+from pool.gateway.tips import TipsHeard
 from pool.gateway.work_source import WorkSource
 from pool.node.nodes import Nodes
 from stratum.server import StratumServer
 
-NODES_SECONDS = 10.0  # how long a tip waits to be recorded for nodes that do not have it
 READ_SECONDS = 2.0  # some 150 bytes a time in the spool: what has changed
 
 
@@ -51,6 +51,7 @@ class Panel:
         self._stall = StallWatch()
         self._connections = ConnectionReadings()
         self._template = TemplateReadings()
+        self._tips = TipsHeard()
         self._started_unix = time.time()
 
     async def run(self) -> None:
@@ -67,20 +68,11 @@ class Panel:
 
     def _record_tips(self) -> None:
         """Tips that all nodes have had their time for."""
-        told, now = self._gateway.tips_told, self._loop.time()
-        states = self._nodes.states()
-        recorder = self._recording.recorder
-        now_us = recorder.frame_at_us() if told else 0
-        while told:
-            tip = told[0].tip
-            nodes = {
-                state.name: now_us - round(1e6 * (now - state.tip_heard_at))
-                for state in states
-                if state.tip == tip.previous_hash
-            }
-            if len(nodes) < len(states) and now - tip.heard_at < NODES_SECONDS:
-                return
-            recorder.tip_told(told.popleft(), nodes, now_us - round(1e6 * (now - tip.template_at)))
+        now, recorder = self._loop.time(), self._recording.recorder
+        now_us = recorder.frame_at_us() if self._gateway.tips_told else 0
+        for told, heard in self._tips.ready(self._gateway.tips_told, self._nodes.states(), now):
+            nodes = {name: now_us - round(1e6 * (now - at)) for name, at in heard.items()}
+            recorder.tip_told(told, nodes, now_us - round(1e6 * (now - told.tip.template_at)))
 
     def readings(self) -> Iterator[Reading]:
         """Of everything, now."""

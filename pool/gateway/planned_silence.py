@@ -7,9 +7,8 @@ import time
 from collections.abc import Sequence
 
 from config.schema import Settings
-from pool.farm.opening import InventoryUnusable, open_places
+from pool.farm.opening import InventoryUnusable, open_places, places_by_name
 from pool.farm.pauses import Pause, is_silence_planned
-from pool.farm.places import Places
 from pool.farm.planned_pauses import PlannedPauses
 from stratum.session import Session
 
@@ -26,7 +25,7 @@ class PlannedSilence:
         try:
             self._places = open_places(settings)
         except InventoryUnusable:
-            self._places = Places(None, settings.farm.name_pattern)
+            self._places = places_by_name(settings)
         self._planned = PlannedPauses(settings)
         self._pauses: tuple[Pause, ...] = ()
         self._looked_at = 0.0
@@ -39,17 +38,25 @@ class PlannedSilence:
         if unix - self._looked_at >= LOOK_SECONDS:
             self._looked_at = unix
             self._pauses = self._planned.at(unix)
-        if not self._pauses and not self._has_held:
+        if not self._pauses:
+            self._let_go(sessions)
             return
+        self._has_held = True
         now_us = round(unix * MICROSECONDS)
         planned: dict[str, bool] = {}
         for session in sessions[self._slice :: SLICES]:
             worker = session.first_worker
-            if worker is None:
+            if worker is None or not self._places.has(worker.account):
                 continue
             group = self._places.place(worker.account, worker.name).group
             if group not in planned:
                 planned[group] = is_silence_planned(self._pauses, group, now_us)
             session.pace.is_held = planned[group]
         self._slice = (self._slice + 1) % SLICES
-        self._has_held = bool(self._pauses) or self._slice != 0
+
+    def _let_go(self, sessions: Sequence[Session]) -> None:
+        """Of all at once: what is left out would be held for good."""
+        if self._has_held:
+            self._has_held = False
+            for session in sessions:
+                session.pace.is_held = False

@@ -30,6 +30,11 @@ class GatewayState(msgspec.Struct):
     is_closed: bool = False
     readings: dict[Series, float] = {}
 
+    @property
+    def has_work(self) -> bool:
+        """Whether some node gives it work for its miners."""
+        return self.readings.get(("has_work", ()), 0.0) > 0
+
 
 class BoardState(msgspec.Struct, frozen=True):
     """All that a board is, for the next process."""
@@ -72,6 +77,7 @@ class Board:
                     self._take(record, delivery, state)
                 except UnknownNumber:  # defined in a frame that is missing
                     continue
+            observation.has_work = state.has_work
             self._count(observation)
             yield observation
 
@@ -115,6 +121,11 @@ class Board:
     def now(self) -> float:
         """Until when everything is known, in the time that windows age in."""
         return self._observed_at - self._hole_seconds
+
+    @property
+    def missing_seconds(self) -> float:
+        """How far that time is behind Unix time: frames that are missing."""
+        return self._hole_seconds
 
     def rates(self) -> dict[str, Rate]:
         """The pool's hashrate by window."""

@@ -18,7 +18,7 @@ from pool.farm.floor import Floor, FloorMemory, FloorRules
 from pool.farm.hashrate import Rate, RateWindow, RateWindowState
 from pool.farm.inventory import TERA
 from pool.farm.observation import Observation
-from pool.farm.opening import InventoryUnusable, open_places
+from pool.farm.opening import InventoryUnusable, open_places, places_by_name
 from pool.farm.places import Places
 from pool.farm.planned_pauses import PlannedPauses
 from pool.farm.stale_losses import LossesMemory, StaleLosses
@@ -85,7 +85,7 @@ class FarmDesk:
         except InventoryUnusable as error:
             for line in error.lines:
                 log.error(LogEvent.INVENTORY_REFUSED, line=line)
-            return Places(None, self._settings.farm.name_pattern)
+            return places_by_name(self._settings)
 
     # ------------------------------------------------------------------ in
 
@@ -109,8 +109,8 @@ class FarmDesk:
         for tip in seen.tips:
             self.losses.changed(tip, seen.at, self.floor.rate_of, self.floor.group_of)
 
-    def advance(self, now: float, *, is_working: bool) -> None:
-        """Let time pass; `now` as the board has it."""
+    def advance(self, now: float, missing_seconds: float, *, is_working: bool) -> None:
+        """Let time pass; `now` as the board has it, which is so far behind Unix time."""
         unix = time.time()
         self._now = now
         if unix - self._priced_at >= PRICE_SECONDS:
@@ -119,7 +119,8 @@ class FarmDesk:
             if path is not None:
                 self._read_coin_price(Path(path), unix)
         pauses = self._planned.at(unix)
-        self.floor.advance(now, round(unix * MICROSECONDS), pauses, is_working=is_working)
+        now_us = round(unix * MICROSECONDS)
+        self.floor.advance(now, now_us, pauses, is_working=is_working, missing_seconds=missing_seconds)
 
     def _read_coin_price(self, path: Path, unix: float) -> None:
         power = self._settings.farm.power
@@ -143,7 +144,7 @@ class FarmDesk:
         sums, unix = farm_sums(self.floor), time.time()
         return farm_report(
             self.floor,
-            sums,
+            sums if group is None else farm_sums(self.floor, group),
             self._rates(),
             self._finance(sums, market_network, unix),
             self.difficulty_of,

@@ -4,7 +4,7 @@ A reader of its own beside the accountant's: charts go on while the database is 
 hold up the accounts. What is missing or damaged is passed over and told; only money waits for a person.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,12 +55,11 @@ class Follower:
         return [Mark(*key, number) for key, number in self._marks.items()]
 
     def poll(self) -> Iterator[Passage]:
-        """What can be read now, in turns of one passage a source, until there is nothing more; of a source
-        the epoch that is over first. Raises OSError, and NewerSpool for a gateway newer than this process."""
-        self._find()
-        waiting = sorted(self._tails, key=lambda key: key not in self._over)
+        """What can be read now, in turns of one passage a source, until there is nothing more. Raises
+        OSError, and NewerSpool for a gateway newer than this process."""
+        waiting = self._find()
         while waiting:
-            for key in _first_of_each(waiting):
+            for key in _first_of_each_source(waiting):
                 try:
                     deliveries = self._tails[key].poll(FRAMES_AT_ONCE)
                 except (SpoolGap, SpoolDamaged) as error:
@@ -74,8 +73,9 @@ class Follower:
                 yield Passage(*key, deliveries, key in self._after_gap)
                 self._after_gap.discard(key)
 
-    def _find(self) -> None:
-        """New epochs get a tail; those that a newer one has replaced are read to their end."""
+    def _find(self) -> list[tuple[str, str]]:
+        """New epochs get a tail; those that a newer one has replaced are read to their end. All that can be
+        read, each source's epochs in their order."""
         found = epochs_on_disk(self._spool, None)
         here = {(one.name, one.epoch) for one in found}
         for key in [key for key in self._marks if key not in here]:
@@ -87,6 +87,9 @@ class Follower:
                 self._tails[key] = self._tail(key, is_over=one.is_over)
                 if one.is_over:
                     self._over.add(key)
+        return [
+            (one.name, one.epoch) for one in sorted(found, key=lambda one: (not one.is_over, one.begins_us))
+        ]
 
     def _tail(self, key: tuple[str, str], *, is_over: bool) -> SourceTail:
         source, epoch = key
@@ -108,6 +111,9 @@ class Follower:
         return True
 
 
-def _first_of_each(keys: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """One epoch of each source, the first in the list."""
-    return list({source: (source, epoch) for source, epoch in reversed(keys)}.values())
+def _first_of_each_source(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """An epoch's successor has its turn when the epoch is read to its end."""
+    first: dict[str, tuple[str, str]] = {}
+    for key in keys:
+        first.setdefault(key[0], key)
+    return list(first.values())

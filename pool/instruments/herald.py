@@ -8,6 +8,8 @@ again. One that has become part of another is not over; nothing is said of it an
 import hashlib
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from pool.farm.cause import Cause
 from pool.farm.incident_line import incident_line
 from pool.farm.incidents import Incident
@@ -17,15 +19,31 @@ from pool.notices.notice import Notice
 LASTING_US = 60_000_000  # a machine that restarts, or a node that is, is nobody's night
 
 
+class HeraldMemory(msgspec.Struct, frozen=True):
+    """What a later process needs, so that nothing is told twice."""
+
+    incidents: list[Incident] = []
+    causes: dict[str, Cause] = {}
+    troubled: dict[str, tuple[int, str]] = {}
+    down: list[str] = []
+
+
 class Herald:
     """Remembers what was told."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: HeraldMemory | None = None) -> None:
+        known = HeraldMemory() if memory is None else memory
         self._seen_us: dict[str, int] = {}  # of incidents, when each was first looked at
-        self._incidents: dict[str, Incident] = {}  # those that were told, as they were last
-        self._causes: dict[str, Cause] = {}  # by which they were told
-        self._troubled: dict[str, tuple[int, str]] = {}
-        self._down: set[str] = set()
+        self._incidents = {one.id: one for one in known.incidents}  # those that were told, as they were last
+        self._causes = dict(known.causes)  # by which they were told
+        self._troubled = dict(known.troubled)
+        self._down = set(known.down)
+
+    def export(self) -> HeraldMemory:
+        """For the next process: nothing is told twice."""
+        return HeraldMemory(
+            list(self._incidents.values()), dict(self._causes), dict(self._troubled), sorted(self._down)
+        )
 
     def incidents(self, now: Sequence[Incident], now_us: int) -> list[Notice]:
         """What is news of the farm's incidents."""

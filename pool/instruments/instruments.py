@@ -36,7 +36,6 @@ from pool.logs.log import Log
 from pool.metrics import Exposition
 from pool.notices import notice
 from pool.notices.notice import Notice
-from pool.reports.farm import FarmReport
 from pool.spool.frames import SpoolError
 from pool.spool.segments import Segment, read_head, segments_of
 
@@ -74,8 +73,8 @@ class Instruments:
         self._heads: dict[Path, float] = {}
         self.accounts: AccountFigures | None = None  # once the accounts are open
         self.notifier: NoticeTaker | None = None  # likewise, where somebody is to be told
-        self._herald = Herald()
         remembered = self._remembered()
+        self._herald = Herald(None if remembered is None else remembered.herald)
         self._board = Board(time.time()) if remembered is None else Board.restore(remembered.board)
         self._follower = Follower(self._spool, [] if remembered is None else remembered.marks)
         self.desk = FarmDesk(settings, self._board.now, None if remembered is None else remembered.desk)
@@ -132,7 +131,8 @@ class Instruments:
             for passage in self._follower.poll():
                 self._take(passage)
             self._board.looked(time.time())
-            self.desk.advance(self._board.now, is_working=self._is_working)
+            board = self._board
+            self.desk.advance(board.now, board.missing_seconds, is_working=self._is_working)
             self._sizes = list(self._spool_sizes(time.time()))
         except (OSError, SpoolError) as error:
             if str(error) != self._trouble:
@@ -145,25 +145,32 @@ class Instruments:
         return [*incidents, *self._herald.nodes(self._board.node_troubles(), now_us)]
 
     def _take(self, passage: Passage) -> None:
-        board, source = self._board, passage.source
-        if board.is_new(source, passage.epoch):
-            self.desk.floor.gateway_ended(source, board.now)
+        """A gateway that has closed, or that another process has taken the place of, has no connections."""
+        board, floor, source = self._board, self.desk.floor, passage.source
+        has_ended = board.is_new(source, passage.epoch)
         seen = board.observe(source, passage.epoch, passage.deliveries, is_after_gap=passage.is_after_gap)
         for observation in seen:
+            if has_ended:
+                floor.gateway_ended(source, observation.at)
             self.desk.observe(source, observation)
+            has_ended = False
+        state = board.gateways[source]
+        if state.is_closed:
+            floor.gateway_ended(source, state.at - board.missing_seconds)
 
     @property
     def _is_working(self) -> bool:
         """Whether a share could come: some gateway is there, and has work for its miners."""
         now = time.time()
         return any(
-            self._board.is_up(source, now) and state.readings.get(("has_work", ()), 0.0) > 0
+            self._board.is_up(source, now) and state.has_work
             for source, state in self._board.gateways.items()
         )
 
     def _save(self) -> None:
         try:
-            self._memory.save(self._board.export(), self._follower.marks, self.desk.export())
+            marks, board = self._follower.marks, self._board.export()
+            self._memory.save(marks, board, self.desk.export(), self._herald.export())
         except OSError as error:
             log.error(LogEvent.CHARTS_NOT_KEPT, error=error)
 
@@ -205,16 +212,14 @@ class Instruments:
 
     async def farm(self, group: str | None = None) -> Any:
         """The report of `engineroom farm`, in builtins. Raises Refused for a group that nobody is in."""
-        report = await self._loop.run_in_executor(self._thread, self._farm_report, group)
-        if group is not None and not report.machines:
-            known = [line.group for line in report.groups] or [*self.desk.groups()]
-            near = nearest(group, known)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise Refused(f"no machine is in {group!r}{hint}")
-        return msgspec.to_builtins(report)
+        return await self._loop.run_in_executor(self._thread, self._farm_report, group)
 
-    def _farm_report(self, group: str | None) -> FarmReport:
-        return self.desk.report(group, self.network())
+    def _farm_report(self, group: str | None) -> Any:
+        report = self.desk.report(group, self.network())
+        if group is not None and not report.machines:
+            near = nearest(group, self.desk.groups())
+            raise Refused(f"no machine is in {group!r}; the nearest: {', '.join(near)}")
+        return msgspec.to_builtins(report)
 
     async def _page(self) -> bytes:
         return await self._loop.run_in_executor(self._thread, self._rendered)

@@ -10,9 +10,10 @@ import msgspec
 from pool.instruments.board import BoardState
 from pool.instruments.farm_desk import DeskMemory
 from pool.instruments.following import Mark
+from pool.instruments.herald import HeraldMemory
 
 FILE_NAME = "instruments.state"
-VERSION = 1
+VERSION = 2
 
 
 class MemoryRefused(Exception):
@@ -26,6 +27,11 @@ class Remembered(msgspec.Struct, frozen=True):
     marks: list[Mark]
     board: BoardState
     desk: DeskMemory
+    herald: HeraldMemory
+
+
+class _Version(msgspec.Struct):
+    version: int
 
 
 class Memory:
@@ -43,16 +49,16 @@ class Memory:
         except OSError as error:
             raise MemoryRefused(f"cannot read {self._path}: {error.strerror}") from error
         try:
-            remembered = msgspec.msgpack.decode(data, type=Remembered)
-        except msgspec.MsgspecError as error:
-            raise MemoryRefused(f"{self._path} is damaged, or of another version: {error}") from error
-        if remembered.version != VERSION:
-            raise MemoryRefused(f"{self._path} is of version {remembered.version}")
-        return remembered
+            version = msgspec.msgpack.decode(data, type=_Version).version
+            if version != VERSION:
+                raise MemoryRefused(f"{self._path} is of version {version}, and {VERSION} is read")
+            return msgspec.msgpack.decode(data, type=Remembered)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise MemoryRefused(f"{self._path} is damaged: {error}") from error
 
-    def save(self, board: BoardState, marks: list[Mark], desk: DeskMemory) -> None:
+    def save(self, marks: list[Mark], board: BoardState, desk: DeskMemory, herald: HeraldMemory) -> None:
         """Raises OSError."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_suffix(".part")
-        beside.write_bytes(msgspec.msgpack.encode(Remembered(VERSION, marks, board, desk)))
+        beside.write_bytes(msgspec.msgpack.encode(Remembered(VERSION, marks, board, desk, herald)))
         beside.replace(self._path)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from pool.farm.economics_text import EconomicsReport, money_text, report_lines
+from pool.farm.economics_text import EconomicsReport, money_text, report_lines, solo_line
 from pool.farm.finance import Finance
 from pool.farm.floor import Floor
 from pool.farm.hashrate import Rate
@@ -12,7 +12,7 @@ from pool.farm.incident_line import incident_line
 from pool.farm.pauses import covers
 from pool.farm.stale_losses import BlockChange
 from pool.farm.summary import FarmSums, GroupLine, MachineLine, group_lines, machine_lines
-from pool.wording import hashrate_text
+from pool.wording import counted, hashrate_text
 
 MOST_SHOWN = 40  # machines in a table, a screenful; --all and --json show every one
 
@@ -34,7 +34,8 @@ class Losses(msgspec.Struct, frozen=True):
 
 
 class FarmReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `engineroom farm` shows. `group` is what was asked for, None the whole farm."""
+    """Everything that `engineroom farm` shows. `group` is what was asked for, None the whole farm;
+    `has_money` says whether anything of money is set."""
 
     at_us: int
     group: str | None
@@ -45,6 +46,7 @@ class FarmReport(msgspec.Struct, frozen=True, kw_only=True):
     machines: tuple[MachineLine, ...]
     losses: Losses
     finance: Finance
+    has_money: bool
     money_lines: tuple[str, ...]
 
 
@@ -58,8 +60,13 @@ def farm_report(
     now_us: int,
     losses: Losses,
 ) -> FarmReport:
-    """Of the whole farm, or of what is in one group; money is always of the whole farm."""
-    incidents = [one for one in floor.incidents if one.faults and _is_of(group, one.faults[0].place.group)]
+    """Of the whole farm, or of what is in one group: `sums` are then that one's. Rates, losses and money are
+    always of the whole farm."""
+    incidents = [
+        one
+        for one in floor.incidents
+        if one.faults and any(_is_of(group, fault.place.group) for fault in one.faults)
+    ]
     return FarmReport(
         at_us=now_us,
         group=group,
@@ -75,6 +82,7 @@ def farm_report(
         machines=tuple(machine_lines(floor, difficulty_of, group)),
         losses=losses,
         finance=finance,
+        has_money=_has_money(finance),
         money_lines=tuple(_money_lines(finance)),
     )
 
@@ -83,7 +91,15 @@ def _is_of(group: str | None, path: str) -> bool:
     return group is None or covers(group, path)
 
 
+def _has_money(finance: Finance) -> bool:
+    set_ones = (finance.currency, finance.price_per_kwh, finance.coin_price, finance.remark)
+    return any(one is not None for one in set_ones)
+
+
 def _money_lines(finance: Finance) -> list[str]:
+    """Where nothing of money is set there is still a block to be found."""
+    if not _has_money(finance):
+        return [] if finance.solo is None else [solo_line(finance.solo)]
     remarks = () if finance.remark is None else (finance.remark,)
     report = EconomicsReport(
         currency=finance.currency,
@@ -94,7 +110,8 @@ def _money_lines(finance: Finance) -> list[str]:
     )
     lines = list(report_lines(report))
     if finance.saved_per_day is not None:
-        lines.append(f"pauses save {money_text(finance.saved_per_day, finance.currency)} a day")
+        verb = "cost" if finance.saved_per_day < 0 else "save"
+        lines.append(f"pauses {verb} {money_text(abs(finance.saved_per_day), finance.currency)} a day")
     return lines
 
 
@@ -104,8 +121,10 @@ def headline(report: FarmReport) -> str:
     said = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items(), key=_rank) if count)
     total = sum(states.values())
     running, nameplate = hashrate_text(report.sums.running), hashrate_text(report.sums.nameplate)
-    machines = "machine" if total == 1 else "machines"
-    return f"{total:,} {machines}: {said or 'none yet'}; {running} of {nameplate} over ten minutes"
+    where = "" if report.group is None else f"{report.group}: "
+    if not total:
+        return f"{where}no machine yet"
+    return f"{where}{counted(total, 'machine')}: {said}; {running} of {nameplate} over ten minutes"
 
 
 def _rank(entry: tuple[str, int]) -> int:

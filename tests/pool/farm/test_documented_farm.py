@@ -92,7 +92,7 @@ class Story:
         """The second node is 200 ms later than the first, the template comes after 60 ms, and the last of
         the machines has its job 25 ms after that."""
         delays = {(ACCOUNT, name): 0.001 + 0.00024 * place for place, name in enumerate(self._names)}
-        return TipSeen(323_314, {"hall-a": at - 1, "hall-b": at - 0.8}, at - 0.94, delays)
+        return TipSeen(bytes(32), 323_314, {"hall-a": at - 1, "hall-b": at - 0.8}, at - 0.94, delays)
 
     def _take(self, seen: Observation) -> None:
         self.floor.observe("gateway-0", seen)

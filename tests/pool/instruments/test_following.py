@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pool.instruments.following import FRAMES_AT_ONCE, Follower, Mark
-from pool.spool.frames import encode_block
+from pool.spool.frames import FRAME_VERSION, Frame, encode_block
 from pool.spool.segments import segment_path
 from tests.pool.spool.writing import EPOCH, SOURCE, frame, head, offset_of, write_segment
 
@@ -49,19 +49,6 @@ def test_damage_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     assert "frame 3" in caplog.text
 
 
-def test_an_epoch_that_is_over_is_read_to_its_end_before_the_one_behind_it(tmp_path: Path) -> None:
-    """More than one passage of it: else a gateway would seem to change back and forth."""
-    count = FRAMES_AT_ONCE + 500
-    write_segment(tmp_path / SOURCE, [frame(number) for number in range(1, count + 1)])
-    follower = Follower(tmp_path, [])
-    later = "ffeeddccbbaa9988"
-    behind = head(1, epoch=later, at_us=10**15)
-    path = segment_path(tmp_path / SOURCE, later, 1, 1)
-    path.write_bytes(b"".join(encode_block(one) for one in (behind, frame(1), frame(2))))
-    read = [(passage.epoch, len(passage.deliveries)) for passage in follower.poll()]
-    assert read == [(EPOCH, FRAMES_AT_ONCE), (EPOCH, 500), (later, 1)]
-
-
 def test_a_folder_that_is_not_there_yet_has_nothing(tmp_path: Path) -> None:
     assert numbers(Follower(tmp_path / "spool", [])) == []
 
@@ -73,3 +60,22 @@ def test_a_source_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     path.unlink()
     assert numbers(follower) == []
     assert follower.marks == []
+
+
+def write_epoch(directory: Path, epoch: str, *, at: int, count: int) -> None:
+    """One segment of `count` empty frames, a second each."""
+    directory.mkdir(parents=True, exist_ok=True)
+    first = head(1, epoch=epoch, at_us=at * 1_000_000)
+    frames = [Frame(FRAME_VERSION, n, n - 1, (at + n) * 1_000_000, 7, []) for n in range(1, count + 1)]
+    path = segment_path(directory, epoch, 1, 1)
+    path.write_bytes(b"".join(encode_block(block) for block in (first, *frames)))
+
+
+def test_an_epoch_is_read_to_its_end_before_the_one_that_took_its_place(tmp_path: Path) -> None:
+    """However far behind: what happened at the older process must not follow what happened at the newer."""
+    older, newer = "ffffffffaaaaaaaa", "00000000bbbbbbbb"
+    write_epoch(tmp_path / SOURCE, older, at=0, count=FRAMES_AT_ONCE + 500)
+    write_epoch(tmp_path / SOURCE, newer, at=FRAMES_AT_ONCE + 500, count=3)
+    follower = Follower(tmp_path, [Mark(SOURCE, older, 0), Mark(SOURCE, newer, 0)])
+    passages = [(one.epoch, len(one.deliveries)) for one in follower.poll()]
+    assert passages == [(older, FRAMES_AT_ONCE), (older, 500), (newer, 2)]

@@ -1,9 +1,11 @@
 """Who is told of incidents and nodes, and when: what lasts a minute, once, and its end once."""
 
+import msgspec
+
 from pool.farm.faults import Fault, census_of
 from pool.farm.incidents import Incident, update
 from pool.farm.places import Place
-from pool.instruments.herald import Herald
+from pool.instruments.herald import Herald, HeraldMemory
 from pool.notices import notice
 
 MINUTE_US = 60_000_000
@@ -96,3 +98,19 @@ def test_a_node_that_was_down_for_a_moment_is_told_to_nobody() -> None:
     herald.nodes({"home": "unreachable"}, at(0))
     assert herald.nodes({"home": None}, at(0.5)) == []
     assert herald.nodes({"home": "unreachable"}, at(1)) == []
+
+
+def test_the_next_process_tells_nothing_twice_and_knows_what_is_over() -> None:
+    herald, incidents = Herald(), update((), faults(10), CENSUS, at(0.1))
+    herald.incidents(incidents, at(0.1))
+    assert herald.incidents(incidents, at(1.1))
+    herald.nodes({"away": "unreachable"}, at(0))
+    herald.nodes({"away": "unreachable"}, at(1))
+    memory = msgspec.msgpack.decode(msgspec.msgpack.encode(herald.export()), type=HeraldMemory)
+    later = Herald(memory)
+    assert later.incidents(incidents, at(2)) == []
+    assert later.nodes({"away": "unreachable"}, at(2)) == []
+    incidents = update(incidents, [], CENSUS, at(3))
+    later.incidents(incidents, at(3))
+    assert [type(one) for one in later.incidents((), at(9))] == [notice.IncidentOver]
+    assert [type(one) for one in later.nodes({"away": None}, at(9))] == [notice.NodeBack]

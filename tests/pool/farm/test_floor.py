@@ -1,0 +1,345 @@
+"""The floor: who is a machine, which time counts, pauses and their end, and what a later process knows."""
+
+import msgspec
+import pytest
+
+from pool.farm.floor import FloorMemory
+from pool.farm.observation import Observation
+from tests.pool.farm.shop_floor import ALICE, BOB, START, US, ShopFloor, keys, listing
+
+NAMES = [f"m-{number}" for number in range(1, 11)]
+LISTED = [listing(name) for name in NAMES]
+
+
+@pytest.fixture
+def shop() -> ShopFloor:
+    """Ten listed machines that hash, all of them well."""
+    made = ShopFloor(LISTED)
+    made.join(keys(NAMES))
+    made.run(400)
+    assert made.states() == {"ok": 10}
+    return made
+
+
+# ---------------------------------------------------------------------- which time counts
+
+
+def test_while_there_is_no_gateway_nobody_is_silent(shop: ShopFloor) -> None:
+    shop.is_working = shop.has_frames = False
+    shop.run(3_600)
+    assert shop.states() == {"ok": 10}
+    assert shop.floor.time == START + 400
+    shop.is_working = shop.has_frames = True
+    shop.run(30)
+    assert shop.states() == {"ok": 10}
+    assert shop.member("m-1").uptime(shop.floor.time) == 1.0
+
+
+def test_work_that_comes_while_no_node_gives_any_inflates_no_hashrate(shop: ShopFloor) -> None:
+    """Miners go on with the last job that they have."""
+    before = shop.floor.rate_of((ALICE, "m-1"))
+    shop.is_working = False
+    shop.run(600)
+    # 60 shares would come into a window that stands still, as many as it holds when it is full
+    assert shop.floor.rate_of((ALICE, "m-1")) == pytest.approx(before, rel=0.01)
+    shop.is_working = True
+    shop.run(20)
+    assert shop.states() == {"ok": 10}
+
+
+def test_the_first_share_after_a_standstill_counts(shop: ShopFloor) -> None:
+    """Frames of a gateway that has just come are read before anybody says that it works."""
+    shop.is_working = shop.has_frames = False
+    shop.run(100)
+    before = shop.member("m-1").watch.glance(shop.floor.time).last_share_at
+    shop.is_working = True
+    for _ in range(10):
+        shop.now += 1
+        shop.frames()
+    assert shop.member("m-1").watch.glance(shop.floor.time).last_share_at != before
+
+
+def test_an_hour_without_a_node_that_is_read_at_once_is_no_time(shop: ShopFloor) -> None:
+    shop.is_working = False
+    for _ in range(3_600):
+        shop.now += 1
+        shop.frames()
+    shop.is_working = True
+    shop.run(30)
+    assert shop.states() == {"ok": 10}
+    assert shop.floor.time == START + 400 + 29, "the first second with work is the end of the hole"
+
+
+def test_an_hour_of_frames_that_is_read_at_once_is_an_hour(shop: ShopFloor) -> None:
+    """The process that reads was away, the gateway was not; and now the gateway is gone."""
+    for _ in range(3_600):
+        shop.now += 1
+        shop.frames()
+    shop.is_working = shop.has_frames = False
+    shop.now += 5
+    shop.advance()
+    assert shop.floor.time == START + 400 + 3_600, "the five seconds after the last frame are nobody's"
+    assert shop.states() == {"ok": 10}
+
+
+def test_a_gateway_that_was_away_for_an_hour_finds_its_machines_well(shop: ShopFloor) -> None:
+    """As after a restart of everything: the first look finds the new process's frames already."""
+    later = shop.after_restart()
+    later.now += 3_600
+    later.running = {}
+    later.floor.gateway_ended("gateway-0", later.now)
+    later.join(keys(NAMES[:5]))
+    later.run(60)
+    later.join(keys(NAMES[5:]))  # firmware tries again at growing intervals
+    later.run(60)
+    assert later.states() == {"ok": 10}
+
+
+def test_a_gateways_end_is_no_fault_of_its_machines_until_they_had_time_to_be_back(shop: ShopFloor) -> None:
+    shop.running = {}
+    shop.floor.gateway_ended("gateway-0", shop.now)
+    shop.run(290)
+    assert shop.states() == {"ok": 10}
+    shop.join(keys(NAMES[:9]))
+    shop.run(30)
+    assert shop.states() == {"ok": 9, "silent": 1}
+
+
+def test_only_the_connections_of_the_gateway_that_ended_are_gone() -> None:
+    shop = ShopFloor(LISTED)
+    shop.join(keys(NAMES[:5]), "gateway-0")
+    shop.join(keys(NAMES[5:]), "gateway-1")
+    shop.run(100)
+    shop.floor.gateway_ended("gateway-1", shop.now)
+    connected = [member.worker for member in shop.floor.members.values() if member.is_connected]
+    assert connected == NAMES[:5]
+
+
+def test_times_are_told_as_people_know_them_though_an_hour_of_frames_is_missing(shop: ShopFloor) -> None:
+    """After a gap the board's time is an hour behind: a machine that is silent now was not an hour ago."""
+    for second in range(1, 301):
+        shop.floor.observe("gateway-0", Observation(shop.now + second))
+        unix_us = round((shop.now + second + 3_600) * US)
+        shop.floor.advance(shop.now + second, unix_us, (), is_working=True, missing_seconds=3_600)
+    assert shop.states() == {"silent": 10}
+    since = {fault.since_us for fault in shop.floor.faults()}
+    assert since == {round((START + 400 + 3_600) * US)}, "the last share came at 400 s"
+
+
+# ---------------------------------------------------------------------- who is a machine
+
+
+def test_a_listed_machine_that_never_came_is_silent_after_five_minutes_and_well_with_its_first_shares() -> (
+    None
+):
+    shop = ShopFloor(LISTED)
+    shop.join(keys(NAMES[1:]))
+    shop.run(290)
+    assert shop.state("m-1", "") == "new"
+    shop.run(20)
+    assert shop.state("m-1", "") == "silent"
+    assert [fault.name for fault in shop.floor.faults()] == ["m-1"]
+    shop.join(keys(["m-1"]))
+    shop.run(30)
+    assert shop.state("m-1") == "ok"
+    assert ("", "m-1") not in shop.floor.members
+    assert len(shop.floor.members) == 10
+
+
+def test_a_machine_whose_connecting_was_never_read_is_known_by_its_work() -> None:
+    """As where the memory of the process before is lost: the spool's newest segment says nothing of who
+    connected before it."""
+    shop = ShopFloor(LISTED)
+    shop.running = dict.fromkeys(keys(NAMES), "gateway-0")
+    shop.run(900)
+    assert shop.states() == {"ok": 10}
+
+
+def test_machines_that_change_their_address_are_the_same_ones_a_minute_later(shop: ShopFloor) -> None:
+    shop.leave(keys(NAMES))
+    shop.join(keys(NAMES, BOB))
+    shop.run(70)
+    assert set(shop.floor.members) == set(keys(NAMES, BOB))
+    assert shop.states() == {"ok": 10}
+    assert all(member.listing is not None for member in shop.floor.members.values())
+
+
+def test_of_two_machines_of_one_listed_name_the_second_is_not_the_listed_one(shop: ShopFloor) -> None:
+    shop.join(keys(["m-1"], BOB))
+    shop.run(300)
+    assert shop.member("m-1").listing is not None
+    assert shop.member("m-1", BOB).listing is None
+    assert shop.member("m-1", BOB).place == shop.member("m-1").place
+
+
+def test_who_borrows_listed_names_under_many_addresses_is_bounded_and_forgotten() -> None:
+    shop = ShopFloor(LISTED, most_machines=50)
+    shop.join(keys(NAMES))
+    shop.run(20)
+    for number in range(200):
+        shop.join(keys(["m-1"], f"stranger-{number}"))
+    assert len(shop.floor.members) == 10 + 50
+    assert shop.floor.turned_away == 150
+    strangers = [key for key in shop.running if key[0].startswith("stranger")]
+    shop.hang(strangers)
+    for key in strangers:
+        seen = Observation(shop.now)
+        seen.left.append(key)
+        shop.floor.observe("gateway-0", seen)
+    shop.run(70)
+    assert set(shop.floor.members) == set(keys(NAMES))
+
+
+def test_who_finds_no_room_is_counted_once_however_much_it_hands_in_and_for_ten_minutes() -> None:
+    shop = ShopFloor(most_machines=1)
+    shop.join(keys(["one", "two", "three"]))
+    shop.run(300)
+    assert shop.floor.turned_away == 2
+    shop.hang(keys(["two", "three"]))
+    shop.run(610)
+    assert shop.floor.turned_away == 0
+
+
+def test_invented_names_are_forgotten_a_minute_after_they_are_gone_while_real_ones_stay() -> None:
+    shop = ShopFloor()
+    shop.join(keys(["a-1-1"]))
+    shop.run(3_600)
+    for churn in range(5):
+        invented = keys([f"x{churn}-{number}" for number in range(100)])
+        shop.join(invented)
+        shop.run(10)
+        shop.leave(invented)
+        shop.run(10)
+    assert len(shop.floor.members) <= 1 + 100 * 4
+    shop.leave(keys(["a-1-1"]))
+    shop.run(70)
+    assert set(shop.floor.members) == set(keys(["a-1-1"]))
+    shop.run(3_000)
+    assert shop.state("a-1-1") == "silent"
+    shop.run(1_000)
+    assert not shop.floor.members, "gone for longer than the 3,700 s that it was here"
+
+
+def test_only_the_farms_accounts_have_machines() -> None:
+    shop = ShopFloor(accounts=[ALICE])
+    shop.join(keys(["a-1-1"], BOB))
+    shop.run(20)
+    assert not shop.floor.members
+    assert shop.floor.group_of((BOB, "a-1-1")) is None
+
+
+# ---------------------------------------------------------------------- pauses
+
+
+def test_a_group_is_paused_resumed_and_back_without_an_alarm(shop: ShopFloor) -> None:
+    shop.pause("hall")
+    shop.run(10)
+    assert shop.states() == {"paused": 10}
+    shop.leave(keys(NAMES))
+    shop.run(3_600)
+    shop.resume()
+    shop.run(10)
+    assert shop.states() == {"paused": 10}, "they have a quarter of an hour to come back"
+    shop.join(keys(NAMES[:9]))
+    shop.run(30)
+    assert shop.states() == {"ok": 9, "paused": 1}
+    assert not list(shop.floor.faults())
+    shop.run(14 * 60 + 30)
+    assert not list(shop.floor.faults()), "then it is expected as one that starts"
+    shop.run(301)
+    assert shop.state("m-10") == "silent"
+    # 400 s before the pause, ten at most until it was seen, and what followed the last of it
+    assert shop.member("m-1").uptime(shop.floor.time) == 1.0
+
+
+def test_a_machine_that_comes_for_the_first_time_after_a_pause_is_not_paused_for_good() -> None:
+    shop = ShopFloor(LISTED)
+    shop.pause("hall")
+    shop.run(10)
+    shop.resume()
+    shop.run(10)
+    assert shop.state("m-1", "") == "paused"
+    shop.join(keys(["m-1"]))
+    shop.run(30)
+    assert shop.state("m-1") == "ok"
+
+
+def test_what_is_paused_is_not_forgotten_over_a_weekend() -> None:
+    shop = ShopFloor()
+    shop.join(keys(["a-1-1"]))
+    shop.run(3_700)
+    shop.pause("all")
+    shop.run(10)
+    shop.leave(keys(["a-1-1"]))
+    shop.now += 2 * 86_400
+    shop.run(20)
+    assert shop.state("a-1-1") == "paused"
+
+
+# ---------------------------------------------------------------------- the next process
+
+
+def as_kept(memory: FloorMemory) -> FloorMemory:
+    """Through the file's format."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(memory), type=FloorMemory)
+
+
+def test_what_is_remembered_survives_the_files_format(shop: ShopFloor) -> None:
+    shop.hang(keys(["m-1"]))
+    shop.run(300)
+    assert shop.floor.incidents
+    memory = shop.floor.export()
+    assert as_kept(memory) == memory
+
+
+def test_states_connections_uptime_and_incidents_go_on_in_the_next_process(shop: ShopFloor) -> None:
+    shop.hang(keys(["m-1"]))
+    shop.run(600)
+    [incident] = shop.floor.incidents
+    uptime = shop.member("m-1").uptime(shop.floor.time)
+    # of 1,000 s it was silent for the last 600, but for some share intervals until that was known
+    assert uptime is not None
+    assert 0.4 < uptime < 0.6
+    later = shop.after_restart()
+    later.run(5)
+    assert later.states() == {"ok": 9, "silent": 1}
+    assert later.member("m-2").connections == {"gateway-0": 1}
+    assert [(one.id, one.begun_us) for one in later.floor.incidents] == [(incident.id, incident.begun_us)]
+    assert later.member("m-1").uptime(later.floor.time) == pytest.approx(uptime, abs=0.01)
+    later.run(600)
+    assert later.states() == {"ok": 9, "silent": 1}
+
+
+def test_one_that_never_came_is_still_silent_in_the_next_process_and_not_for_the_first_time() -> None:
+    shop = ShopFloor(LISTED)
+    shop.join(keys(NAMES[1:]))
+    shop.run(400)
+    later = shop.after_restart()
+    later.run(1)
+    assert later.state("m-1", "") == "silent"
+    assert [one.id for one in later.floor.incidents] == [one.id for one in shop.floor.incidents]
+
+
+def test_machines_on_their_way_back_from_a_pause_have_their_time_in_the_next_process_too(
+    shop: ShopFloor,
+) -> None:
+    shop.pause("hall")
+    shop.run(10)
+    shop.leave(keys(NAMES))
+    shop.run(600)
+    shop.resume()
+    shop.run(10)
+    later = shop.after_restart()
+    later.run(800)
+    assert later.states() == {"paused": 10}
+
+
+def test_a_machine_that_is_listed_no_more_is_one_of_the_others_then(shop: ShopFloor) -> None:
+    later = ShopFloor(LISTED[1:], memory=shop.floor.export(), now=shop.now)
+    assert later.member("m-1").listing is None
+    assert len(later.floor.members) == 10
+
+
+def test_machines_of_an_account_that_is_the_farms_no_more_are_not_remembered(shop: ShopFloor) -> None:
+    later = ShopFloor(memory=shop.floor.export(), now=shop.now, accounts=[BOB])
+    assert not later.floor.members

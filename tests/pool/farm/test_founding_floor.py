@@ -1,0 +1,117 @@
+"""The founding farm on the floor: 2,500 machines of a list, in 63 racks, told by shares; then its money.
+
+By hand, with the figures of test_founding_farm.py:
+
+    nameplate   2,500 × 240 GH/s = 600 TH/s, and 2,500 × 240 W = 600 kW
+    measured    100 machines of the second row never came: 2,400 × 240 GH/s = 576 TH/s, 576 kW
+    power       600 kW × 1.2 = 720 kW at the meter, × 24 h = 17,280 kWh a day; measured 16,588.8
+    price       0.9000 CNY by day in Shanghai (the moment is noon there): 15,552 CNY a day; measured 14,929.92
+    coin        8.74029e8 satoshis a day; measured 0.96 of it, 8.39068e8
+    revenue     20,539.7 CNY; measured 19,718.1
+    profit      20,539.7 − 15,552 = 4,987.7; measured 19,718.1 − 14,929.9 = 4,788.2
+"""
+
+import msgspec
+import pytest
+
+from config.power_schema import PowerSettings, TariffSettings
+from pool.farm.finance import Market, Treasurer
+from pool.farm.inventory import InventoryMachine
+from pool.farm.observation import Observation, Shares
+from pool.farm.summary import farm_sums, group_lines
+from tests.pool.farm.shop_floor import ALICE, ShopFloor, keys
+from tests.pool.farm.test_founding_farm import FIRST_OF_OCTOBER, THEN
+
+EACH, WATTS, MACHINES, LACKING = 240e9, 240.0, 2_500, 100
+SHARE_SECONDS = 20
+SHARE_WORK = EACH * SHARE_SECONDS
+NOON = FIRST_OF_OCTOBER + 4 * 3_600  # in Shanghai
+POWER = PowerSettings(
+    currency="CNY",
+    tariffs=(
+        TariffSettings(from_="08:00", to="24:00", price_per_kwh=0.9),
+        TariffSettings(from_="00:00", to="08:00", price_per_kwh=0.5148),
+    ),
+    time_zone="Asia/Shanghai",
+    overhead_factor=1.2,
+)
+
+
+def listed() -> list[InventoryMachine]:
+    """Rows of 500, racks of 40."""
+    return [
+        InventoryMachine(f"m-{n:04}", f"hall/row-{n // 500}/rack-{n // 40}", "S3", EACH, WATTS)
+        for n in range(MACHINES)
+    ]
+
+
+@pytest.fixture(scope="module")
+def shop() -> ShopFloor:
+    """A quarter of an hour: a share of each machine every twenty seconds, a twentieth of them each second."""
+    made = ShopFloor(listed())
+    names = [f"m-{n:04}" for n in range(MACHINES) if not 500 <= n < 500 + LACKING]
+    joined = Observation(made.now)
+    joined.joined = [((ALICE, name), "cgminer/4.6") for name in names]
+    made.floor.observe("gateway-0", joined)
+    share = Shares(1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK)
+    for second in range(1, 901):
+        made.now += 1
+        seen = Observation(made.now)
+        seen.shares = dict.fromkeys(keys(names[second % SHARE_SECONDS :: SHARE_SECONDS]), share)
+        made.floor.observe("gateway-0", seen)
+        made.advance()
+    return made
+
+
+def test_it_should_do_600_terahashes_and_does_what_2400_machines_do(shop: ShopFloor) -> None:
+    sums = farm_sums(shop.floor)
+    assert {state: count for state, count in sums.states.items() if count} == {"ok": 2_400, "silent": 100}
+    assert sums.nameplate == pytest.approx(600e12)
+    assert sums.running == pytest.approx(576e12, rel=0.001)
+    assert (sums.nameplate_watts, sums.running_watts) == (600_000, 576_000)
+    assert sums.unlisted_running == 0
+
+
+def test_each_row_has_its_500_and_the_second_misses_a_hundred(shop: ShopFloor) -> None:
+    lines = {line.group: line for line in group_lines(shop.floor)}
+    # 2,500 / 40 = 62.5, so 63 racks; those on the borders at 500 and 1,500 are one of each row
+    assert len(lines) == 1 + 5 + 63 + 2
+    assert [lines[f"hall/row-{row}"].machines for row in range(5)] == [500] * 5
+    assert [lines[f"hall/row-{row}"].faulty for row in range(5)] == [0, 100, 0, 0, 0]
+    assert lines["hall/row-1"].missing == pytest.approx(100 * EACH, rel=0.02)
+
+
+def test_what_is_lacking_is_told_as_few_incidents_not_as_a_hundred(shop: ShopFloor) -> None:
+    assert 1 <= len(shop.floor.incidents) <= 3
+    assert sum(len(one.faults) for one in shop.floor.incidents) == LACKING
+    missing = sum(one.missing_hashes_per_second for one in shop.floor.incidents)
+    assert missing == pytest.approx(LACKING * EACH)
+
+
+def test_its_money_is_that_of_the_machines_that_run(shop: ShopFloor) -> None:
+    market = Market(network=THEN, coin_price=2_350.0)
+    found = Treasurer(POWER).finance(farm_sums(shop.floor), market, NOON)
+    assert found.price_per_kwh == 0.9
+    named, measured = found.nameplate.day, found.measured.day
+    assert named.energy_kwh == pytest.approx(17_280)
+    assert measured.energy_kwh == pytest.approx(16_588.8)
+    assert named.coin_sats == pytest.approx(8.74029e8, rel=1e-5)
+    assert measured.coin_sats == pytest.approx(8.39068e8, rel=1e-3)
+    # at the mean price of a day, (16 × 0.9 + 8 × 0.5148) / 24 = 0.7716: 20,539.7 − 17,280 × 0.7716 = 7,206.4,
+    # and 96 % of both
+    assert named.profit == pytest.approx(7_206.4, abs=0.2)
+    assert measured.profit == pytest.approx(6_918.2, abs=20)
+    assert found.saved_per_day is None
+    assert found.solo is not None
+    assert found.solo.expected_wait_seconds == pytest.approx(2.87176 / 0.96 * 86_400, rel=1e-3)
+
+
+def test_the_farm_of_two_halves_of_which_one_is_paused_saves_its_power_and_loses_its_coin() -> None:
+    made = ShopFloor([msgspec.structs.replace(one, group=f"half-{n % 2}") for n, one in enumerate(listed())])
+    made.pause("half-1")
+    made.run(1)
+    sums = farm_sums(made.floor)
+    assert (sums.paused, sums.paused_watts) == (pytest.approx(300e12), 300_000)
+    found = Treasurer(POWER).finance(sums, Market(network=THEN, coin_price=2_350.0), NOON)
+    # half of 15,552 CNY unspent, half of 20,539.7 unearned: 7,776 − 10,269.85
+    assert found.saved_per_day == pytest.approx(-2_493.85, abs=0.2)

@@ -1,0 +1,177 @@
+"""The farm's desk: what charts and reports show of it; pauses by price, machines cut, money, restart."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from config.farm_schema import FarmSettings
+from config.metrics_schema import MetricsSettings
+from config.power_schema import PowerSettings
+from pool.farm.economics import Network
+from pool.farm.observation import Observation, Refusals, Shares, TipSeen
+from pool.instruments.farm_desk import DeskMemory, FarmDesk
+from pool.instruments.instruments import METRICS
+from pool.metrics import Exposition
+from pool.reports.farm import FarmReport
+from tests.builders import ADDRESS, OTHER_ADDRESS
+from tests.pool.settings_building import settings_in
+
+RATE = 1e12
+SHARE_WORK = RATE * 10
+HEADING = "name,group,model,expected_ths,watts\n"
+NETWORK = Network(work=10**20, subsidy_sats=312_500_000, mean_fees_sats=0.0)
+
+
+class Desk:
+    """A desk, and a clock that begins now: pauses go by the real one."""
+
+    def __init__(self, directory: Path, inventory: str = "", *, metrics: Any = None, **farm: Any) -> None:
+        directory.mkdir(exist_ok=True)
+        if inventory:
+            path = directory / "machines.csv"
+            path.write_text(HEADING + inventory)
+            farm["inventory"] = str(path)
+        self.settings = settings_in(
+            directory, farm=FarmSettings(**farm), metrics=metrics or MetricsSettings()
+        )
+        self.now = time.time()
+        self.desk = FarmDesk(self.settings, self.now, None)
+
+    def run(self, seconds: int, *workers: str, account: str = ADDRESS) -> None:
+        """Each of these hands in a share every ten seconds."""
+        for second in range(1, seconds + 1):
+            seen = Observation(self.now + second)
+            if second % 10 == 0:
+                for worker in workers:
+                    seen.shares[account, worker] = Shares(1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK)
+            self.desk.observe("gateway-0", seen)
+            self.desk.advance(self.now + second, 0.0, is_working=True)
+        self.now += seconds
+
+    def shown(self, network: Network | None = None) -> dict[tuple[str, tuple[str, ...]], float]:
+        """All readings; none of them twice."""
+        readings = list(self.desk.readings(network))
+        assert len(readings) == len({series for series, _ in readings})
+        return dict(readings)
+
+
+def test_a_dear_hour_pauses_the_whole_farm(tmp_path: Path) -> None:
+    """Power at 0.5 always, which is above the bound: the pause has begun with what is known of prices."""
+    power = PowerSettings(price_per_kwh=0.5, currency="CNY", pause_above_price_per_kwh=0.4)
+    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", power=power)
+    made.run(1)
+    shown = made.shown()
+    assert shown["farm_machines", ("paused",)] == 1
+    assert shown["group_paused_machines", ("hall",)] == 1
+    assert shown["farm_expected_hashes_per_second", ()] == 0
+    assert shown["farm_paused_hashes_per_second", ()] == RATE
+    # 3 kW × 24 h × 0.5 = 36 a day are not spent; a coin has no price, so what is saved is not known
+    assert ("pause_saved_per_day", ()) not in shown
+
+
+def test_power_below_the_bound_pauses_nobody(tmp_path: Path) -> None:
+    power = PowerSettings(price_per_kwh=0.3, currency="CNY", pause_above_price_per_kwh=0.4)
+    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", power=power)
+    made.run(1)
+    assert made.shown()["farm_machines", ("paused",)] == 0
+
+
+def test_machines_beyond_the_limit_are_cut_and_counted_those_at_fault_are_not(tmp_path: Path) -> None:
+    inventory = "".join(f"m-{number},hall,S19,1,\n" for number in range(1, 6))
+    made = Desk(tmp_path, inventory, metrics=MetricsSettings(workers_limit=2))
+    made.run(400, "m-1", "m-2", "m-3", "m-4")  # m-5 never comes
+    shown = made.shown()
+    assert (shown["workers_shown", ()], shown["workers_cut", ()]) == (2, 3)
+    workers = {labels[1] for name, labels in shown if name == "worker_hashrate_hashes_per_second"}
+    assert workers == {"m-5", "m-1"}
+    assert shown["worker_state", ("", "m-5", "hall", "silent")] == 1
+
+
+def test_a_page_of_a_farm_has_no_series_twice_and_two_accounts_of_one_name_apart(tmp_path: Path) -> None:
+    made = Desk(tmp_path, "m-1,hall,S19,1,\n")
+    made.run(20, "m-1")
+    made.run(20, "m-1", account=OTHER_ADDRESS)
+    made.shown(NETWORK)
+    page = Exposition(METRICS, lambda: made.desk.readings(NETWORK)).render().decode()
+    for account in (ADDRESS, OTHER_ADDRESS):
+        series = f'engineroom_worker_rejected_ratio{{account="{account}",group="hall",worker="m-1"}}'
+        assert page.count(series) == 1
+
+
+def test_a_farm_without_machines_has_a_page_and_a_report(tmp_path: Path) -> None:
+    made = Desk(tmp_path)
+    made.run(1)
+    assert made.shown(NETWORK)["farm_machines", ("ok",)] == 0
+    report = made.desk.report(None, NETWORK)
+    assert (report.machines, report.groups, report.has_money) == ((), (), False)
+
+
+def test_a_report_reads_the_same_at_the_other_end_of_the_socket(tmp_path: Path) -> None:
+    """Nothing in it is more than JSON can say: a bound that is infinite is none."""
+    made = Desk(tmp_path, "m-1,hall,S19,1,\nm-2,hall,,,\n")
+    made.run(100, "m-1")
+    seen = Observation(made.now)
+    seen.refused[(ADDRESS, "m-1"), "stale"] = Refusals(1, SHARE_WORK)
+    tip = bytes(31) + b"\x01"
+    seen.tips = [TipSeen(tip, 101, {"home": made.now - 1}, made.now, {(ADDRESS, "m-1"): 0.2})]
+    made.desk.observe("gateway-0", seen)
+    report = made.desk.report(None, NETWORK)
+    over = msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(report)))
+    assert msgspec.convert(over, FarmReport) == report
+    [change] = report.losses.changes
+    assert (change.tip, change.template_seconds) == ("01" + "00" * 31, pytest.approx(1.0))
+
+
+def test_a_hashrate_that_has_died_away_is_none_and_makes_no_price_absurd(tmp_path: Path) -> None:
+    """A machine of which everything was refused for two days: of 10^12 hashes a second e^−288 is left."""
+    power = PowerSettings(price_per_kwh=0.1, currency="USD", coin_price=1e5, joules_per_terahash=20)
+    made = Desk(tmp_path, power=power)
+    made.run(100, "m-1")
+    for hour in range(1, 49):
+        seen = Observation(made.now + 3_600 * hour)
+        seen.refused[(ADDRESS, "m-1"), "stale"] = Refusals(10, 10 * SHARE_WORK)
+        for second in range(3_600 * (hour - 1), 3_600 * hour, 4):
+            made.desk.floor.observe("gateway-0", Observation(made.now + second))
+        made.desk.floor.observe("gateway-0", seen)
+        made.desk.advance(made.now + 3_600 * hour, 0.0, is_working=True)
+    shown = made.shown(NETWORK)
+    assert shown["farm_machines", ("rejecting",)] == 1
+    assert ("break_even_coin_price", ("measured",)) not in shown
+    assert ("solo_block_wait_seconds", ()) not in shown
+    assert shown["solo_block_chance_year_ratio", ()] == 0
+
+
+def test_sums_of_a_groups_report_are_the_groups(tmp_path: Path) -> None:
+    made = Desk(tmp_path, "m-1,hall/a,S19,1,\nm-2,hall/b,S19,1,\n")
+    made.run(400, "m-1", "m-2")
+    report = made.desk.report("hall/a", NETWORK)
+    assert report.sums.states["ok"] == 1
+    assert [line.name for line in report.machines] == ["m-1"]
+    assert report.finance.measured.hashing.hashes_per_second == pytest.approx(2 * RATE, rel=0.02)
+
+
+def test_a_list_that_cannot_be_used_leaves_the_accounts_of_the_farm_as_they_are(tmp_path: Path) -> None:
+    made = Desk(tmp_path, "m-1,hall,S19,a lot,\n", accounts=(ADDRESS,), name_pattern="(?P<row>[a-z])-.*")
+    made.run(20, "m-1")
+    made.run(20, "m-2", account=OTHER_ADDRESS)
+    assert set(made.desk.floor.members) == {(ADDRESS, "m-1")}
+
+
+def test_another_desk_goes_on_where_one_left_off(tmp_path: Path) -> None:
+    made = Desk(tmp_path, "m-1,hall,S19,1,\nm-2,hall,S19,1,\n")
+    made.run(400, "m-1")
+    memory = msgspec.msgpack.decode(msgspec.msgpack.encode(made.desk.export()), type=DeskMemory)
+    before = made.shown()
+    made.desk = FarmDesk(made.settings, made.now, memory)
+    made.desk.advance(made.now, 0.0, is_working=True)
+    after = made.shown()
+    for series in (
+        ("farm_machines", ("silent",)),
+        ("worker_hashrate_hashes_per_second", (ADDRESS, "m-1", "hall")),
+        ("farm_hashrate_hashes_per_second", ("1h",)),
+        ("incidents", ()),
+    ):
+        assert after[series] == pytest.approx(before[series])

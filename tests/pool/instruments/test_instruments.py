@@ -1,0 +1,144 @@
+"""The instruments on real spool files: restart of their process, of a gateway; a memory that is bad."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from config.farm_schema import FarmSettings
+from config.metrics_schema import MetricsSettings
+from config.schema import Settings
+from pool.accounting.control import Refused
+from pool.instruments.instruments import Instruments
+from pool.instruments.memory import FILE_NAME, VERSION, Memory, MemoryRefused
+from pool.spool.frames import FRAME_VERSION, Frame, encode_block
+from pool.spool.records import Instrument, JobMade, Joined, Left, Readings, Record, TemplateFacts
+from pool.spool.segments import segment_path
+from tests.pool.settings_building import settings_in
+from tests.pool.spool.writing import DIFFICULTY, NAME, head, share
+
+TEMPLATE = TemplateFacts(
+    4, 100, 0x20000000, bytes(32), 0x207FFFFF, (2**222 - 1).to_bytes(32, "big"), 50, 0, ()
+)
+JOB = JobMade(3, "0a", 4, 0x20000000, b"", b"", None, None, 700)
+DEFINITIONS: list[Record] = [NAME, DIFFICULTY, TEMPLATE, JOB, Instrument(5, "has_work", ())]
+HAS_WORK = Readings((5,), (1.0,))
+KEY = (NAME.account, NAME.worker)
+
+
+class Gateway:
+    """One process of a gateway: a segment that grows, a frame for each call."""
+
+    def __init__(self, spool: Path, epoch: str, at: float) -> None:
+        self.folder = spool / "gateway-0"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = segment_path(self.folder, epoch, 1, 1)
+        first = head(1, epoch=epoch, at_us=round(at * 1e6), definitions=DEFINITIONS)
+        self.path.write_bytes(encode_block(first))
+        self.number = 0
+
+    def frame(self, at: float, *records: Record) -> None:
+        self.number += 1
+        made = Frame(FRAME_VERSION, self.number, self.number - 1, round(at * 1e6), 7, list(records))
+        with self.path.open("ab") as file:
+            file.write(encode_block(made))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    farm = FarmSettings(name_pattern="(?P<row>[a-z]+)")
+    return settings_in(tmp_path, farm=farm, metrics=MetricsSettings(enabled=False))
+
+
+async def life(instruments: Instruments) -> None:
+    """It starts, looks around, and is ended."""
+    task = asyncio.create_task(instruments.run())
+    async with asyncio.timeout(10):
+        while not instruments.desk.floor.members:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_next_process_knows_machines_and_connections_and_reads_on_at_its_mark(
+    settings: Settings,
+) -> None:
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    gateway = Gateway(spool, "a" * 16, now - 20)
+    gateway.frame(now - 19, HAS_WORK, Joined(1, "cgminer/4.12"))
+    for second in range(18, 0, -1):
+        gateway.frame(now - second, share(nonce=second))
+    await life(Instruments(settings))
+    later = Instruments(settings)
+    member = later.desk.floor.members[KEY]
+    assert member.connections == {"gateway-0": 1}
+    before = later.desk.floor.rate_of(KEY)
+    assert before > 0
+    gateway.frame(now, Left(1))
+    gateway.frame(now)
+    gateway.frame(now)
+    later.look()
+    assert member.connections == {"gateway-0": 0}
+    # eighteen shares were read, the last one's frame was synced since; a second time they would double it
+    assert later.desk.floor.rate_of(KEY) == pytest.approx(before, rel=0.2)
+
+
+async def test_a_gateways_next_process_has_none_of_the_connections_of_the_one_before(
+    settings: Settings,
+) -> None:
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    first = Gateway(spool, "f" * 16, now - 20)
+    instruments = Instruments(settings)
+    first.frame(now - 15, HAS_WORK, Joined(1, "cgminer/4.12"))
+    first.frame(now - 14, share())
+    first.frame(now - 13)
+    instruments.look()
+    assert instruments.desk.floor.members[KEY].is_connected
+    second = Gateway(spool, "0" * 16, now - 5)
+    second.frame(now - 4, HAS_WORK)
+    second.frame(now - 3)
+    instruments.look()
+    assert not instruments.desk.floor.members[KEY].is_connected
+    assert instruments.desk.floor.members[KEY].watch.state.value == "new", "it has its time to be back"
+
+
+async def test_a_group_that_nobody_is_in_is_refused_with_those_that_it_may_be(settings: Settings) -> None:
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    gateway = Gateway(spool, "a" * 16, now - 20)
+    instruments = Instruments(settings)
+    with pytest.raises(Refused, match="no machine is in 'rigs'; the nearest: all"):
+        await instruments.farm("rigs")
+    gateway.frame(now - 3, HAS_WORK, Joined(1, "cgminer/4.12"))
+    gateway.frame(now - 2)
+    instruments.look()
+    with pytest.raises(Refused, match="no machine is in 'rigs'; the nearest: rig, all"):
+        await instruments.farm("rigs")
+    report = await instruments.farm("rig")
+    assert [line["name"] for line in report["machines"]] == ["rig"]
+
+
+async def test_a_memory_that_is_no_good_is_told_and_begins_anew(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = Path(settings.data_directory) / FILE_NAME
+    path.write_bytes(b"\x00" * 100)
+    assert not Instruments(settings).desk.floor.members
+    assert "damaged" in caplog.text
+
+
+def test_a_memory_of_another_version_is_refused_by_its_number(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"\x81\xa7version" + bytes([VERSION + 1]))
+    with pytest.raises(MemoryRefused, match=f"is of version {VERSION + 1}, and {VERSION} is read"):
+        Memory(tmp_path).load()
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"\x81\xa7version\x02", b"\x00" * 4_096])
+def test_a_memory_that_was_cut_or_zeroed_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(data)
+    with pytest.raises(MemoryRefused, match="is damaged"):
+        Memory(tmp_path).load()
+
+
+def test_where_nothing_was_kept_there_is_no_memory(tmp_path: Path) -> None:
+    assert Memory(tmp_path).load() is None

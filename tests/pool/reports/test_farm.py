@@ -1,0 +1,169 @@
+"""`engineroom farm` as it is read: the headline, the tables, the worst first, and no more than is known."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from config.power_schema import PowerSettings
+from pool.commands.farm_view import print_farm
+from pool.farm.economics import Network
+from pool.farm.finance import Market, Treasurer
+from pool.farm.hashrate import RateWindow
+from pool.farm.observation import TipSeen
+from pool.farm.stale_losses import StaleLosses
+from pool.farm.summary import farm_sums
+from pool.reports.farm import FarmReport, Losses, farm_report, headline, loss_lines
+from tests.pool.farm.shop_floor import START, US, ShopFloor, keys, listing
+
+RACKS = 4
+NAMES = [f"m-{rack}-{position:02}" for rack in range(1, RACKS + 1) for position in range(1, 11)]
+NETWORK = Network(work=10**22, subsidy_sats=312_500_000, mean_fees_sats=0.0)
+MONEY = PowerSettings(currency="USD", price_per_kwh=0.06, coin_price=1e5, joules_per_terahash=30)
+
+
+def reported(shop: ShopFloor, group: str | None = None, power: PowerSettings | None = None) -> FarmReport:
+    power = PowerSettings() if power is None else power
+    market = Market(network=NETWORK, coin_price=power.coin_price)
+    window = RateWindow(600, START)
+    return farm_report(
+        shop.floor,
+        farm_sums(shop.floor, group),
+        {"10m": window.estimate(shop.now)},
+        Treasurer(power).finance(farm_sums(shop.floor), market, shop.now),
+        float,
+        group,
+        round(shop.now * US),
+        Losses((), None),
+    )
+
+
+def printed(report: FarmReport, width: int = 80, *, show_all: bool = False) -> list[str]:
+    text = io.StringIO()
+    console = Console(file=text, width=width, highlight=False, color_system=None)
+    print_farm(report, console, show_all=show_all)
+    return [line.rstrip() for line in text.getvalue().splitlines()]
+
+
+def rows(lines: Sequence[str], heading: str) -> list[list[str]]:
+    """The cells of the table that has this heading, up to the next empty line."""
+    start = next(number for number, line in enumerate(lines) if line.startswith(heading))
+    found = []
+    for line in lines[start + 1 :]:
+        if not line:
+            break
+        found.append(line.split())
+    return found
+
+
+@pytest.fixture
+def shop() -> ShopFloor:
+    """Forty machines in four racks: three are silent, and a rack is paused."""
+    made = ShopFloor([listing(name, f"hall/rack-{name[2]}") for name in NAMES])
+    made.join(keys(NAMES))
+    made.run(400)
+    made.hang(keys(["m-1-01", "m-2-05", "m-2-06"]))
+    made.pause("hall/rack-4")
+    made.run(300)
+    return made
+
+
+def test_the_headline_counts_machines_by_state(shop: ShopFloor) -> None:
+    said = headline(reported(shop))
+    assert said.startswith("40 machines: 27 ok, 10 paused, 3 silent; 27")
+    assert said.endswith(" TH/s of 30 TH/s over ten minutes")
+
+
+def test_the_headline_of_a_group_is_of_the_group(shop: ShopFloor) -> None:
+    said = headline(reported(shop, "hall/rack-2"))
+    assert said.startswith("hall/rack-2: 10 machines: 8 ok, 2 silent; 8.0")
+    assert said.endswith("of 10 TH/s over ten minutes")
+
+
+def test_without_machines_it_says_so() -> None:
+    assert headline(reported(ShopFloor())) == "no machine yet"
+    lines = printed(reported(ShopFloor()))
+    assert "no machine is at fault" in lines
+    assert "incidents: none" in lines
+    assert "stale losses: no block change yet" in lines
+
+
+def test_machines_at_fault_are_listed_and_paused_ones_are_not(shop: ShopFloor) -> None:
+    found = rows(printed(reported(shop)), "machine")
+    assert [row[0] for row in found] == ["m-1-01", "m-2-05", "m-2-06"]
+    # the last share came at 400 s, and 700 s are over
+    assert found[0] == ["m-1-01", "hall/rack-1", "silent", "5", "min", "0", "H/s", "1", "TH/s", "0", "%"]
+    assert len(rows(printed(reported(shop), show_all=True), "machine")) == 40
+
+
+def test_a_group_that_misses_nothing_is_last_though_it_is_paused_and_hashes_on(shop: ShopFloor) -> None:
+    found = rows(printed(reported(shop)), "group")
+    assert [row[0] for row in found][:2] == ["hall", "hall/rack-2"]
+    assert found[1][:4] == ["hall/rack-2", "10", "2", "–"]
+    paused = next(row for row in found if row[0] == "hall/rack-4")
+    assert paused[:4] == ["hall/rack-4", "10", "–", "10"]
+    assert paused[6] == "–", "nothing is expected of it"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_fit_the_terminal(shop: ShopFloor, width: int) -> None:
+    lines = printed(reported(shop), width)
+    tables = [line for line in lines if line.startswith(("machine", "group", "m-", "hall"))]
+    assert max(map(len, tables)) <= width
+    assert any("last share" in line for line in lines) == (width == 120)
+
+
+def test_what_everybody_waits_for_is_shown_once_forty_are_at_fault() -> None:
+    made = ShopFloor([listing(f"m-{number}") for number in range(45)])
+    made.run(400)
+    lines = printed(reported(made))
+    assert len(rows(lines, "machine")) == 41  # forty, and the line that says how many there are besides
+    assert "… and 5 more: --all" in lines
+
+
+def test_money_is_hidden_where_nothing_of_it_is_set_and_a_block_is_not(shop: ShopFloor) -> None:
+    lines = printed(reported(shop))
+    assert not any("profit" in line or "whether it pays" in line for line in lines)
+    assert lines[-1].startswith("mining alone: a block takes ")
+
+
+def test_money_is_shown_where_it_is_set(shop: ShopFloor) -> None:
+    lines = printed(reported(shop, power=MONEY))
+    assert any(line.startswith("profit a day") for line in lines)
+    # 10 machines × 1 TH/s × 30 W × 24 h = 7.2 kWh at 0.06 = 0.432 a day; their coin: 1e13 × 86,400 / 1e22
+    # × 3.125 × 100,000 = 27 USD, so that the pause costs 26.57
+    assert lines[-1] == "pauses cost 26.57 USD a day"
+
+
+def test_a_group_has_no_money_of_its_own(shop: ShopFloor) -> None:
+    lines = printed(reported(shop, "hall/rack-2", MONEY))
+    assert not any(word in line for line in lines for word in ("profit", "mining alone", "stale losses"))
+
+
+def test_an_incident_of_two_racks_is_shown_with_either(shop: ShopFloor) -> None:
+    shop.hang(keys([name for name in NAMES if name[2] in "12" and name in dict(shop_names(shop))]))
+    shop.run(300)
+    for group in ("hall/rack-1", "hall/rack-2"):
+        assert reported(shop, group).incidents
+    assert not reported(shop, "hall/rack-3").incidents
+
+
+def shop_names(shop: ShopFloor) -> list[tuple[str, Any]]:
+    return [(worker, source) for (_, worker), source in shop.running.items()]
+
+
+def test_what_a_block_change_cost_is_told_by_cause() -> None:
+    losses = StaleLosses(START)
+    tip = TipSeen(bytes(32), 101, {"home": START}, START + 0.25, {("a", "one"): 0.05, ("a", "two"): 0.5})
+    losses.changed(tip, START, lambda key: 1e12, lambda key: f"rack-{key[1]}")
+    per_day = {"node": 1_200.4, "gateway": 30.0, "miner": 0.0}
+    assert loss_lines(Losses(tuple(losses.changes), per_day)) == [
+        "block changes cost 1,230 sats a day: node 1,200, gateway 30, miner 0",
+        (
+            "at block 100 the first machine had new work after 300 ms, the last after 750 ms; the template "
+            "came after 250 ms"
+        ),
+        "the last groups: rack-two 750 ms, rack-one 300 ms",
+    ]
