@@ -61,8 +61,8 @@ class Treasurer:
         return self._power.price_per_kwh if self.tariff is None else price_at(self.tariff, now)
 
     def usual_price_per_kwh(self, now: float) -> float | None:
-        """What a kWh costs on average over the coming week, while machines run: what a day or a month comes to
-        does not change at nightfall."""
+        """What a kWh costs on average over the coming week, while machines run: what a day or a month comes
+        to does not change at nightfall."""
         if self.tariff is None:
             return self._power.price_per_kwh
         bound = self._power.pause_above_price_per_kwh

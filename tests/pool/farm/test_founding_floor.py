@@ -5,10 +5,11 @@ By hand, with the figures of test_founding_farm.py:
     nameplate   2,500 × 240 GH/s = 600 TH/s, and 2,500 × 240 W = 600 kW
     measured    100 machines of the second row never came: 2,400 × 240 GH/s = 576 TH/s, 576 kW
     power       600 kW × 1.2 = 720 kW at the meter, × 24 h = 17,280 kWh a day; measured 16,588.8
-    price       0.9000 CNY by day in Shanghai (the moment is noon there): 15,552 CNY a day; measured 14,929.92
+    price       0.9000 CNY by day in Shanghai (the moment is noon there), 0.5148 by night; the mean of a day is
+                (16 × 0.9 + 8 × 0.5148) / 24 = 0.7716: 13,333.25 CNY a day; measured 12,799.92
     coin        8.74029e8 satoshis a day; measured 0.96 of it, 8.39068e8
     revenue     20,539.7 CNY; measured 19,718.1
-    profit      20,539.7 − 15,552 = 4,987.7; measured 19,718.1 − 14,929.9 = 4,788.2
+    profit      20,539.7 − 13,333.3 = 7,206.4; measured 19,718.1 − 12,799.9 = 6,918.2
 """
 
 import msgspec
@@ -97,8 +98,6 @@ def test_its_money_is_that_of_the_machines_that_run(shop: ShopFloor) -> None:
     assert measured.energy_kwh == pytest.approx(16_588.8)
     assert named.coin_sats == pytest.approx(8.74029e8, rel=1e-5)
     assert measured.coin_sats == pytest.approx(8.39068e8, rel=1e-3)
-    # at the mean price of a day, (16 × 0.9 + 8 × 0.5148) / 24 = 0.7716: 20,539.7 − 17,280 × 0.7716 = 7,206.4,
-    # and 96 % of both
     assert named.profit == pytest.approx(7_206.4, abs=0.2)
     assert measured.profit == pytest.approx(6_918.2, abs=20)
     assert found.saved_per_day is None
@@ -113,5 +112,5 @@ def test_the_farm_of_two_halves_of_which_one_is_paused_saves_its_power_and_loses
     sums = farm_sums(made.floor)
     assert (sums.paused, sums.paused_watts) == (pytest.approx(300e12), 300_000)
     found = Treasurer(POWER).finance(sums, Market(network=THEN, coin_price=2_350.0), NOON)
-    # half of 15,552 CNY unspent, half of 20,539.7 unearned: 7,776 − 10,269.85
+    # at noon's price half of 17,280 × 0.9 = 15,552 CNY unspent, half of 20,539.7 unearned: 7,776 − 10,269.85
     assert found.saved_per_day == pytest.approx(-2_493.85, abs=0.2)
