@@ -1,4 +1,4 @@
-"""The metric names that PromQL uses; it reads tokens and checks no grammar, which is for Prometheus to do."""
+"""The metrics and matchers that PromQL uses; it reads tokens and checks no grammar: Prometheus does that."""
 
 import re
 from collections.abc import Iterator
@@ -32,6 +32,15 @@ class Expression(NamedTuple):
     text: str
 
 
+class Matcher(NamedTuple):
+    """One condition on a label of a metric, as in metric{label=~"value"}."""
+
+    metric: str
+    label: str
+    operator: str
+    value: str
+
+
 class _Token(NamedTuple):
     kind: str
     text: str
@@ -56,6 +65,21 @@ def metric_names(expression: str) -> set[str]:
         elif token.text.lower() not in WORDS and not _is_called(following):
             names.add(token.text)
     return names
+
+
+def matchers(expression: str) -> list[Matcher]:
+    """All conditions on labels of metrics that are named in front of them, in their order."""
+    found = []
+    tokens = [token for token in _tokens(expression) if token.kind != "space"]
+    metric, is_inside = "", False
+    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if token.text == "{":
+            metric, is_inside = before.text, True
+        elif token.text == "}":
+            is_inside = False
+        elif is_inside and token.kind == "operator" and after.kind == "string":
+            found.append(Matcher(metric, before.text, token.text, after.text[1:-1]))
+    return found
 
 
 def _is_called(following: _Token) -> bool:

@@ -26,9 +26,19 @@ def rule_expressions(path: Path) -> list[Expression]:
     return found
 
 
+def alerts(path: Path) -> dict[str, Mapping[str, Any]]:
+    """The file's alerts by name, as they stand in it."""
+    return {str(rule["alert"]): rule for _, rule in _rules(path) if "alert" in rule}
+
+
+def recordings(path: Path) -> dict[str, str]:
+    """What the file's recording rules compute, by the name that they give it."""
+    return {str(rule["record"]): str(rule["expr"]) for _, rule in _rules(path) if "record" in rule}
+
+
 def recorded_names(path: Path) -> set[str]:
     """The metrics that the file's recording rules make, which nobody exposes."""
-    return {str(rule["record"]) for _, rule in _rules(path) if "record" in rule}
+    return set(recordings(path))
 
 
 def _rules(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.deploy.rule_files import alerts
 from tests.harness.alertmanager import Alertmanager
 from tests.harness.mail_server import MailServer
 from tests.harness.unpacked import amtool, check_alertmanager_config
 
 SHIPPED = Path(__file__).parents[2] / "deploy/alertmanager"
 SETTINGS = SHIPPED / "alertmanager.yml"
+RULES = alerts(SHIPPED.parent / "prometheus/alerts.yml")
 
 
 def silent(count: int, site: str) -> list[dict[str, str]]:
@@ -24,6 +26,12 @@ def silent(count: int, site: str) -> list[dict[str, str]]:
 
 def node_down(severity: str = "critical") -> dict[str, str]:
     return {"alertname": "NodeDown", "scope": "node", "severity": severity, "node": "home"}
+
+
+def shipped(name: str, /, **of_series: str) -> dict[str, str]:
+    """The labels that Prometheus gives one of the alerts that we ship."""
+    scraped = {"instance": "engineroom:9333", "job": "engineroom"}
+    return {"alertname": name, **scraped, **of_series, **RULES[name]["labels"]}
 
 
 def body(mail: EmailMessage) -> str:
@@ -126,3 +134,48 @@ async def test_an_alertmanager_that_does_not_start_says_why(tmp_path: Path) -> N
     with pytest.raises(AssertionError, match="undefined receiver"):
         async with Alertmanager(tmp_path, settings):
             raise AssertionError("it has started without a receiver")
+
+
+@pytest.mark.parametrize(
+    ("cause", "extra"),
+    [
+        ("EngineroomGatewayDown", {"gateway": "0"}),
+        ("EngineroomSpoolFails", {"gateway": "0", "alarm": "spool-write"}),
+        ("EngineroomNoWork", {"gateway": "0"}),
+    ],
+)
+async def test_the_shipped_alerts_of_nodes_and_gateways_hide_all_of_machines_and_nothing_else(
+    tmp_path: Path, cause: str, extra: dict[str, str]
+) -> None:
+    of_machines = [name for name in RULES if RULES[name]["labels"]["scope"] == "machine"]
+    others = ["EngineroomNodeDown", "EngineroomDatabaseFails", "EngineroomPayoutsHeld"]
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([shipped(cause, **extra)])
+        await alertmanager.post([shipped(name, incident="rack@17") for name in of_machines])
+        await alertmanager.post([shipped(name) for name in others])
+        [mail] = await mail_server.received(1)
+        assert mail["Subject"].startswith("[4 firing]")
+        hidden = [await alertmanager.states(name) for name in of_machines]
+        assert hidden == [{"suppressed"}] * len(of_machines)
+        assert [await alertmanager.states(name) for name in others] == [{"active"}] * len(others)
+
+
+async def test_a_database_that_is_away_hides_no_machine(tmp_path: Path) -> None:
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post(
+            [shipped("EngineroomDatabaseFails"), shipped("EngineroomIncident", incident="r")]
+        )
+        assert len(await mail_server.received(2)) == 2
+        assert await alertmanager.states("EngineroomIncident") == {"active"}
+
+
+async def test_each_shipped_incident_has_a_mail_and_single_machines_share_one(tmp_path: Path) -> None:
+    incidents = [shipped("EngineroomIncident", incident=f"{one}@17", name=one) for one in ("r-1", "r-2")]
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([*incidents, shipped("EngineroomMachinesFail")])
+        subjects = {mail["Subject"] for mail in await mail_server.received(3)}
+        assert subjects == {
+            "[1 firing] EngineroomIncident r-1@17",
+            "[1 firing] EngineroomIncident r-2@17",
+            "[1 firing] EngineroomMachinesFail",
+        }

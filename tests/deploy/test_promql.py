@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.promql import PromqlError, metric_names
+from tests.deploy.promql import Matcher, PromqlError, matchers, metric_names
 from tests.harness.prometheus import Prometheus
 
 EXPRESSIONS = {
@@ -55,3 +55,18 @@ async def test_the_expressions_above_are_promql(tmp_path: Path) -> None:
 def test_what_cannot_be_told_is_refused(expression: str, complaint: str) -> None:
     with pytest.raises(PromqlError, match=complaint):
         metric_names(expression)
+
+
+def test_conditions_on_labels_are_told_with_their_metric() -> None:
+    expression = (
+        """sum by (site) (rate(shares_total{reason!="stale", site=~'a|b'}[5m])) / on (site) up{job="x"} > 0"""
+    )
+    assert matchers(expression) == [
+        Matcher("shares_total", "reason", "!=", "stale"),
+        Matcher("shares_total", "site", "=~", "a|b"),
+        Matcher("up", "job", "=", "x"),
+    ]
+    assert (
+        matchers('up == 0 and max_over_time(up{}[5m]) == 1 or label_replace(up, "a", "$1", "b", "(.*)")')
+        == []
+    )

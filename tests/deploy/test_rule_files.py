@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.promql import Expression
-from tests.deploy.rule_files import recorded_names, rule_expressions
+from tests.deploy.rule_files import alerts, recorded_names, recordings, rule_expressions
 from tests.harness.unpacked import check_rules
 
 RULES = """\
@@ -50,6 +50,9 @@ def test_rules_give_their_expressions_and_the_queries_in_their_texts(rules: Path
 
 def test_recorded_metrics_are_told_apart(rules: Path) -> None:
     assert recorded_names(rules) == {"site:hashrate:sum"}
+    assert recordings(rules) == {"site:hashrate:sum": "sum by (site) (machine_hashrate)"}
+    assert list(alerts(rules)) == ["SiteLow", "Always"]
+    assert alerts(rules)["Always"]["expr"] == "vector(1)"
 
 
 def test_a_query_whose_text_is_not_there_is_refused(tmp_path: Path) -> None:
