@@ -5,8 +5,8 @@ By hand, with the figures of test_founding_farm.py:
     nameplate   2,500 × 240 GH/s = 600 TH/s, and 2,500 × 240 W = 600 kW
     measured    100 machines of the second row never came: 2,400 × 240 GH/s = 576 TH/s, 576 kW
     power       600 kW × 1.2 = 720 kW at the meter, × 24 h = 17,280 kWh a day; measured 16,588.8
-    price       0.9000 CNY by day in Shanghai (the moment is noon there), 0.5148 by night; the mean of a day is
-                (16 × 0.9 + 8 × 0.5148) / 24 = 0.7716: 13,333.25 CNY a day; measured 12,799.92
+    price       0.9000 CNY by day in Shanghai (the moment is noon there), 0.5148 by night; the mean of a day
+                is (16 × 0.9 + 8 × 0.5148) / 24 = 0.7716: 13,333.25 CNY a day; measured 12,799.92
     coin        8.74029e8 satoshis a day; measured 0.96 of it, 8.39068e8
     revenue     20,539.7 CNY; measured 19,718.1
     profit      20,539.7 − 13,333.3 = 7,206.4; measured 19,718.1 − 12,799.9 = 6,918.2
