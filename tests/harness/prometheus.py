@@ -9,23 +9,17 @@ Its binary is what `.ci/unpack prometheus` unpacked. It is ready in 0.1 s; its f
 the start and nothing makes it earlier, so that a test without targets is a quick one.
 """
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-import aiohttp
 import msgspec
 
-from tests.harness.litecoind import free_ports
+from tests.harness.server_process import ServerProcess
 from tests.harness.unpacked import program
 
-START_SECONDS = 30.0
-STOP_SECONDS = 30.0
 WAIT_SECONDS = 15.0
-LOOK_SECONDS = 0.05
 
 Labels = Mapping[str, str]
 
@@ -79,8 +73,10 @@ class _Group(msgspec.Struct, frozen=True):
     rules: list[Rule]
 
 
-class Prometheus:
+class Prometheus(ServerProcess):
     """One server process on a free port of 127.0.0.1; scrapes and evaluates every second."""
+
+    name = "Prometheus"
 
     def __init__(
         self,
@@ -90,46 +86,24 @@ class Prometheus:
         rule_files: Sequence[Path] = (),
         job: str = "engineroom",
     ) -> None:
-        self.directory = directory / "prometheus"
-        [self.port] = free_ports(1)
+        super().__init__(directory / "prometheus")
         self._settings = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(path.resolve()) for path in rule_files],
             "scrape_configs": [{"job_name": job, "static_configs": [{"targets": list(targets)}]}],
         }
-        self._process: asyncio.subprocess.Process | None = None
-        self._http: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Self:
-        self.directory.mkdir()
+    def command(self) -> tuple[str, ...]:
         settings_file = self.directory / "prometheus.yml"
         settings_file.write_text(json.dumps(self._settings))  # JSON is YAML
-        with self._log.open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "KILL"),  # it ends even with tests that are killed
-                str(program("prometheus", "prometheus")),
-                f"--config.file={settings_file}",
-                f"--storage.tsdb.path={self.directory / 'data'}",
-                f"--web.listen-address=127.0.0.1:{self.port}",
-                # else 5 seconds more: the first scrape comes 5 to 6 seconds after the start as it is
-                "--scrape.discovery-reload-interval=100ms",
-                stdout=log,
-                stderr=log,
-            )
-        self._http = aiohttp.ClientSession(f"http://127.0.0.1:{self.port}")
-        try:
-            await self._until_ready()
-        except BaseException:
-            await self._end()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._end()
-        if error is not None:
-            print(f"--- Prometheus: end of its log\n{self._log_tail()}")  # noqa: T201
+        return (
+            str(program("prometheus", "prometheus")),
+            f"--config.file={settings_file}",
+            f"--storage.tsdb.path={self.directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            # else 5 seconds more: the first scrape comes 5 to 6 seconds after the start as it is
+            "--scrape.discovery-reload-interval=100ms",
+        )
 
     async def query(self, expression: str) -> list[Sample]:
         """What an expression gives now; one that Prometheus refuses fails the test with its words."""
@@ -163,7 +137,7 @@ class Prometheus:
             samples[:] = await self.query(expression)
             return predicate(samples)
 
-        await self._until(met, seconds, lambda: f"{expression} gives {samples}")
+        await self.until(met, seconds, lambda: f"{expression} gives {samples}")
         return samples
 
     async def targets(self) -> list[Target]:
@@ -191,60 +165,12 @@ class Prometheus:
             assert not broken, "\n".join(broken)
             return all(rule.health == "ok" for rule in rules)
 
-        await self._until(
-            evaluated, seconds, lambda: f"rules: {[(rule.name, rule.health) for rule in rules]}"
-        )
+        await self.until(evaluated, seconds, lambda: f"rules: {[(rule.name, rule.health) for rule in rules]}")
         return rules
 
-    async def _until_ready(self) -> None:
-        async def ready() -> bool:
-            try:
-                async with self._client.get("/-/ready") as response:
-                    return response.status == 200
-            except aiohttp.ClientConnectorError:  # no listener yet
-                return False
-
-        await self._until(ready, START_SECONDS, lambda: f"not ready:\n{self._log_tail()}")
-
-    async def _until(
-        self, condition: Callable[[], Awaitable[bool]], seconds: float, otherwise: Callable[[], str]
-    ) -> None:
-        """Looks again and again: Prometheus tells nobody of a scrape or an evaluation."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not await condition():
-                    self._must_be_running()
-                    await asyncio.sleep(LOOK_SECONDS)
-        except TimeoutError:
-            raise AssertionError(f"after {seconds:g} seconds {otherwise()}") from None
-
     async def _api(self, name: str, **parameters: str | float) -> Any:
-        self._must_be_running()
-        async with self._client.get(f"/api/v1/{name}", params=parameters) as response:
+        self.must_be_running()
+        async with self.client.get(f"/api/v1/{name}", params=parameters) as response:
             answer = await response.json()
         assert answer["status"] == "success", f"{parameters}: {answer['error']}"
         return answer["data"]
-
-    @property
-    def _client(self) -> aiohttp.ClientSession:
-        assert self._http is not None, "use it as a context manager"
-        return self._http
-
-    @property
-    def _log(self) -> Path:
-        return self.directory / "prometheus.log"
-
-    def _must_be_running(self) -> None:
-        assert self._process is not None
-        assert self._process.returncode is None, f"Prometheus has ended:\n{self._log_tail()}"
-
-    def _log_tail(self) -> str:
-        return self._log.read_text(errors="replace")[-3000:]
-
-    async def _end(self) -> None:
-        if self._http is not None:
-            await self._http.close()
-        if self._process is not None:
-            if self._process.returncode is None:
-                self._process.kill()  # its data are the test's, and of no use afterwards
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
