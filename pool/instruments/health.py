@@ -41,6 +41,11 @@ def judge(board: Board, now: float, database_trouble: str | None) -> Health:
     return Health("ready" if is_ready else "not ready", checks)
 
 
+def unanswered(cause: str) -> Health:
+    """Where nothing can be said of the gateways."""
+    return Health("not ready", {"instruments": Check(False, cause)})
+
+
 def _job(board: Board, now: float) -> Check:
     made = max(board.reading("job_timestamp_seconds"), default=None)
     if made is None:

@@ -27,7 +27,7 @@ from pool.instruments.farm_desk import FarmDesk
 from pool.instruments.farm_metrics import FARM_METRICS
 from pool.instruments.following import Follower, Passage
 from pool.instruments.gateway_metrics import GATEWAY_METRICS, of_gateway
-from pool.instruments.health import Health, judge
+from pool.instruments.health import Health, judge, unanswered
 from pool.instruments.herald import Herald
 from pool.instruments.listener import Listener
 from pool.instruments.memory import Memory, MemoryRefused, Remembered
@@ -40,6 +40,7 @@ from pool.spool.frames import SpoolError
 from pool.spool.segments import Segment, read_head, segments_of
 
 POLL_SECONDS = 0.5
+HEALTH_SECONDS = 5.0  # a page of a large farm takes some tenths of one; orchestrators wait that long
 SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by their marks
 MOST_HEADS = 1_000  # of segments, an hour each: six weeks without an accountant
 METRICS = (*ACCOUNT_METRICS, *FARM_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
@@ -201,9 +202,14 @@ class Instruments:
 
     # ------------------------------------------------------------------ asked
 
-    def health(self) -> Health:
-        """What `/readyz` says."""
-        return judge(self._board, time.time(), self._database_trouble())
+    async def health(self) -> Health:
+        """What `/readyz` says, also where the disk hangs and the board cannot be asked."""
+        trouble = self._database_trouble()
+        judging = self._loop.run_in_executor(self._thread, lambda: judge(self._board, time.time(), trouble))
+        try:
+            return await asyncio.wait_for(judging, HEALTH_SECONDS)
+        except TimeoutError:
+            return unanswered(f"the spools could not be looked at within {HEALTH_SECONDS:g} s")
 
     def _database_trouble(self) -> str | None:
         if self.accounts is None:

@@ -24,7 +24,7 @@ class Listener:
         host: str,
         port: int,
         render: Callable[[], Awaitable[bytes]],
-        health: Callable[[], Health],
+        health: Callable[[], Awaitable[Health]],
     ) -> None:
         self.port: int | None = None
         self._host = host
@@ -78,7 +78,7 @@ class Listener:
         return _json(200, {"status": "alive"})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        health = self._health()
+        health = await self._health()
         return _json(200 if health.is_ready else 503, health)
 
 

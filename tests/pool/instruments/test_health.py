@@ -1,0 +1,52 @@
+"""What `/readyz` asks of a pool, and how it names what is missing."""
+
+import pytest
+
+from pool.instruments.board import Board
+from pool.instruments.health import Check, judge, unanswered
+from pool.spool.records import Instrument, Readings
+from tests.pool.instruments.test_board import START, Writer, observed
+
+INSTRUMENTS = [
+    Instrument(7, "has_work", ()),
+    Instrument(8, "job_timestamp_seconds", ()),
+    Instrument(9, "alarm", ("spool-write",)),
+]
+
+
+def board_of(has_work: float = 1.0, job_at: float = START, alarm: float = 0.0) -> Board:
+    board, writer = Board(START), Writer(list(INSTRUMENTS))
+    observed(board, writer.frame(START + 1, Readings((7, 8, 9), (has_work, job_at, alarm))))
+    return board
+
+
+def test_a_pool_with_everything_is_ready() -> None:
+    health = judge(board_of(), START + 2, None)
+    assert health.is_ready
+    assert health.status == "ready"
+    assert health.checks == dict.fromkeys(("gateway", "node", "job", "spool", "database"), Check(True))
+
+
+@pytest.mark.parametrize(
+    ("board", "now", "database", "check", "cause"),
+    [
+        (Board(START), START, None, "gateway", "no gateway has written a frame lately"),
+        (board_of(), START + 60, None, "gateway", "no gateway has written a frame lately"),
+        (board_of(has_work=0.0), START + 2, None, "node", "no node supplies work"),
+        (Board(START), START, None, "job", "no job was made yet"),
+        (board_of(job_at=START - 119), START + 2, None, "job", "the newest job is 121 s old"),
+        (board_of(alarm=1.0), START + 2, None, "spool", "has the alarms spool-write"),
+        (board_of(), START + 2, "the accounts are not open", "database", "the accounts are not open"),
+    ],
+)
+def test_what_is_missing_is_named(
+    board: Board, now: float, database: str | None, check: str, cause: str
+) -> None:
+    health = judge(board, now, database)
+    assert not health.is_ready
+    assert health.status == "not ready"
+    assert cause in (health.checks[check].cause or "")
+
+
+def test_a_disk_that_hangs_is_a_cause_too() -> None:
+    assert not unanswered("the disk hangs").is_ready
