@@ -26,3 +26,11 @@ class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             description="So many machines have series of their own, six each; the others are counted.",
         ),
     ] = 2_500
+    groups_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="So many groups have series of their own, six each: those that miss most.",
+        ),
+    ] = 500

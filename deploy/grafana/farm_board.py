@@ -220,9 +220,10 @@ MACHINES = Row(
         ),
         lines(
             "Machines with series of their own",
-            "The rest, beyond metrics.workers_limit, is in groups and sums only.",
+            "The rest, beyond metrics.workers_limit and groups_limit, is in sums only.",
             Query("engineroom_workers_shown", "shown"),
             Query("engineroom_workers_cut", "not shown"),
+            Query("engineroom_groups_cut", "groups not shown"),
             stacked=True,
         ),
     ),

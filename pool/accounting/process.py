@@ -9,7 +9,7 @@ from pool.accounting.journal_reading import JournalError, JournalInUse
 from pool.accounting.matching import HistoriesDiffer
 from pool.app import stop_on_signals
 from pool.audit.keys import KeyRefused
-from pool.instruments.instruments import Instruments
+from pool.instruments.keeper import InstrumentKeeper
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.storage.database import DatabaseError, DatabaseUnavailable, LeaseTaken
@@ -36,13 +36,12 @@ async def run_accountant(
     code = 0
     try:
         async with asyncio.TaskGroup() as group:
-            instruments = Instruments(settings)
-            showing = group.create_task(instruments.run(), name="instruments")
+            keeper = InstrumentKeeper(settings)
+            showing = group.create_task(keeper.run(), name="instruments")
             accountant = await _opened(settings, opening, stop, letting_go_seconds)
             if accountant is not None:
-                instruments.accounts = accountant.figures
-                instruments.notifier = accountant.notifier
-                accountant.more_operations["farm"] = instruments.farm
+                keeper.links.opened(accountant.figures, accountant.notifier)
+                accountant.more_operations["farm"] = keeper.farm
                 await accountant.run(stop)
             showing.cancel()
     except* DatabaseUnavailable as group:

@@ -37,12 +37,14 @@ RESIZE = 1.25  # thresholds follow the number of machines in steps: their logari
 
 class FloorRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the settings say. `expected_hashes_per_second` is of a machine of which no list says more;
-    `most_machines` bounds those that nobody has listed."""
+    `most_machines` bounds those that nobody has listed. `own_accounts` are those whose machines' faults are
+    the operator's matter, None where all are: who leaves a pool for others has left, and is no incident."""
 
     expected_hashes_per_second: float | None = None
     false_alarms_per_day: float = 1.0
     rejecting_percent: float = 5.0
     most_machines: int = 10_000
+    own_accounts: frozenset[str] | None = None
 
 
 class FloorMemory(msgspec.Struct, frozen=True):
@@ -171,7 +173,7 @@ class Floor:
         """Every machine that is not as it should be."""
         at = self.time
         for member in self.members.values():
-            if not member.is_faulty:
+            if not member.is_faulty or not self._is_own(member):
                 continue
             state, glance = member.watch.state, member.watch.glance(at)
             measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
@@ -184,6 +186,10 @@ class Floor:
                 firmware=member.family,
                 missing_hashes_per_second=max(0.0, (glance.expected or 0.0) - measured),
             )
+
+    def _is_own(self, member: Member) -> bool:
+        own = self._rules.own_accounts
+        return own is None or member.listing is not None or member.account in own
 
     # ------------------------------------------------------------------ members
 
@@ -334,8 +340,8 @@ class Floor:
         return last is not None and at - last < 60.0
 
     def _explain(self, now_us: int) -> None:
-        members = [one for one in self.members.values() if one.watch.state is not MachineState.PAUSED]
-        census = census_of((one.place, one.family) for one in members)
+        members = (one for one in self.members.values() if one.watch.state is not MachineState.PAUSED)
+        census = census_of((one.place, one.family) for one in members if self._is_own(one))
         self.incidents = update(self.incidents, list(self.faults()), census, now_us)
 
     # ------------------------------------------------------------------ across processes

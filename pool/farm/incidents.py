@@ -11,6 +11,7 @@ Each look at the faults is explained afresh (pool.farm.explanation) and then lai
 - Without faults an incident waits five minutes before it ends, so that a flapping switch is one incident.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence, Set
 
 import msgspec
@@ -124,8 +125,10 @@ class _Drawn:
         )
 
     def _new_id(self, known: set[str]) -> str:
-        """An incident that widened keeps the id of its first cause: what it grew out of may fail again."""
-        new = f"{self.cause.kind}:{self.cause.name}@{self.begun_us}"
+        """An incident that widened keeps the id of its first cause: what it grew out of may fail again. No
+        name is in it: machines have addresses in their keys, and ids go through the hands of others."""
+        which = hashlib.sha256(f"{self.cause.name}@{self.begun_us}".encode()).hexdigest()[:12]
+        new = f"{self.cause.level or self.cause.kind}-{which}"
         while new in known:
             new += "+"
         known.add(new)

@@ -69,7 +69,6 @@ class Board:
                 self._hole_seconds += max(0.0, at - state.at)
                 is_after_gap = False
             state.at = at
-            state.is_closed = False
             observation = Observation(at - self._hole_seconds)
             for record in delivery.frame.records:
                 try:
@@ -97,7 +96,7 @@ class Board:
             for number, value in zip(record.instruments, record.values, strict=False):
                 instrument = delivery.dictionary.instrument(number)
                 state.readings[instrument.name, instrument.labels] = value
-        elif isinstance(record, Closing):
+        elif isinstance(record, Closing):  # an empty frame follows, which says that this one is synced
             state.is_closed = True
 
     def _count(self, observation: Observation) -> None:

@@ -29,6 +29,7 @@ from pool.instruments.board import WINDOWS
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.reports.farm import FarmReport, Losses, farm_report
+from stratum.work.address import parse_address
 from stratum.work.coin import network
 
 PRICE_SECONDS = 60.0  # how often the coin's price is looked at
@@ -62,6 +63,7 @@ class FarmDesk:
             false_alarms_per_day=farm.false_alarms_per_day,
             rejecting_percent=farm.rejecting_percent,
             most_machines=max(10_000, 4 * settings.metrics.workers_limit),
+            own_accounts=_own_accounts(settings),
         )
         self.floor = Floor(rules, self._places, now, None if memory is None else memory.floor)
         self._windows = {label: RateWindow(seconds, now) for label, seconds in WINDOWS.items()}
@@ -173,7 +175,8 @@ class FarmDesk:
         sums = farm_sums(self.floor)
         yield from farm_readings.farm_readings(sums, self._rates())
         yield from farm_readings.incident_readings(self.floor)
-        yield from farm_readings.group_readings(group_lines(self.floor))
+        limit = self._settings.metrics.groups_limit
+        yield from farm_readings.group_readings(group_lines(self.floor), limit)
         limit = self._settings.metrics.workers_limit
         yield from farm_readings.worker_readings(self.floor, self.difficulty_of, limit)
         yield from farm_readings.loss_readings(self.losses.totals, self._losses_per_day(market_network))
@@ -186,3 +189,13 @@ class FarmDesk:
     def export(self) -> DeskMemory:
         windows = {label: window.export() for label, window in self._windows.items()}
         return DeskMemory(self.floor.export(), windows, self.losses.export())
+
+
+def _own_accounts(settings: Settings) -> frozenset[str] | None:
+    """Whose faults are incidents. Whoever says which machines are theirs means them; a pool that says nothing
+    has strangers' machines, of which those that mine to its own address are its own."""
+    farm, address = settings.farm, settings.payout.address
+    is_farm = farm.accounts or farm.inventory is not None or farm.name_pattern is not None
+    if is_farm or address is None:
+        return None
+    return frozenset({parse_address(address, network(settings.coin, settings.network)).text})

@@ -45,6 +45,7 @@ FARM_METRICS: tuple[Metric, ...] = (
     gauge("worker_last_share_timestamp_seconds", "Time of a machine's last credited share.", **_MACHINE),
     gauge("worker_best_share_difficulty", "A machine's best share.", **_MACHINE),
     gauge("workers_shown", "Machines with series of their own."),
+    gauge("groups_cut", "Groups without series, beyond metrics.groups_limit."),
     gauge("workers_cut", "Machines without series, beyond metrics.workers_limit."),
     # money
     gauge("power_watts", "What the machines draw, cooling not counted.", basis=BASES),

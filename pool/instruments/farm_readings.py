@@ -39,8 +39,10 @@ def incident_readings(floor: Floor) -> Iterator[Reading]:
         yield ("incident_start_timestamp_seconds", labels), incident.begun_us / 1e6
 
 
-def group_readings(lines: list[GroupLine]) -> Iterator[Reading]:
-    for line in lines:
+def group_readings(lines: list[GroupLine], limit: int) -> Iterator[Reading]:
+    """Six series for each group, up to `limit` of them: `lines` have the worst first."""
+    yield ("groups_cut", ()), float(max(0, len(lines) - limit))
+    for line in lines[:limit]:
         label = (line.group,)
         yield ("group_hashrate_hashes_per_second", label), line.measured
         yield ("group_expected_hashes_per_second", label), line.expected

@@ -5,7 +5,6 @@ machines of a rack are found silent as well. An incident whose cause turns out t
 again. One that has become part of another is not over; nothing is said of it any more.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -106,10 +105,8 @@ def _over(incident: Incident, now_us: int) -> Notice:
 
 
 def _id_of(incident: Incident) -> str:
-    """By its cause: told again by a wider one, it is not taken for the same news. A machine's key holds its
-    address, and ids go where addresses do not."""
-    which = hashlib.sha256(incident.id.encode()).hexdigest()[:16]
-    return f"{which}:{incident.cause.level or incident.cause.kind}"
+    """By its cause: told again by a wider one, it is not taken for the same news."""
+    return f"{incident.id}:{incident.cause.level or incident.cause.kind}"
 
 
 def _group_of(incident: Incident) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -18,7 +18,7 @@ from pool.accounting import directories
 from pool.accounting.control import Refused
 from pool.farm.economics import Network
 from pool.farm.places import nearest
-from pool.gateway.readings import Reading, histogram_readings
+from pool.gateway.readings import SUM, Reading, histogram_readings
 from pool.gateway.stall import StallWatch
 from pool.instruments.account_figures import AccountFigures
 from pool.instruments.account_metrics import ACCOUNT_METRICS
@@ -29,6 +29,7 @@ from pool.instruments.following import Follower, Passage
 from pool.instruments.gateway_metrics import GATEWAY_METRICS, of_gateway
 from pool.instruments.health import Health, judge, unanswered
 from pool.instruments.herald import Herald
+from pool.instruments.links import Links
 from pool.instruments.listener import Listener
 from pool.instruments.memory import Memory, MemoryRefused, Remembered
 from pool.logs.events import LogEvent
@@ -41,25 +42,19 @@ from pool.spool.segments import Segment, read_head, segments_of
 
 POLL_SECONDS = 0.5
 HEALTH_SECONDS = 5.0  # a page of a large farm takes some tenths of one; orchestrators wait that long
+LOOK_SECONDS = 0.3
 SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by their marks
 MOST_HEADS = 1_000  # of segments, an hour each: six weeks without an accountant
+_OF_GATEWAYS = {name for metric in GATEWAY_METRICS for name in (metric.name, metric.name + SUM)}
 METRICS = (*ACCOUNT_METRICS, *FARM_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
 
 log = Log("engineroom.instruments")
 
 
-class NoticeTaker(Protocol):
-    """Who tells people."""
-
-    def take(self, notice: Notice) -> None:
-        """Returns at once; raises nothing."""
-        ...
-
-
 class Instruments:
     """Made and run on the loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, links: Links, *, look_seconds: float = LOOK_SECONDS) -> None:
         """Blocking for a moment: what was remembered is read."""
         directory = Path(settings.data_directory)
         self._spool = directory / directories.SPOOL
@@ -72,8 +67,8 @@ class Instruments:
         self._trouble = ""
         self._sizes: list[Reading] = []
         self._heads: dict[Path, float] = {}
-        self.accounts: AccountFigures | None = None  # once the accounts are open
-        self.notifier: NoticeTaker | None = None  # likewise, where somebody is to be told
+        self._links = links
+        self._look_seconds = look_seconds
         remembered = self._remembered()
         self._herald = Herald(None if remembered is None else remembered.herald)
         self._board = Board(time.time()) if remembered is None else Board.restore(remembered.board)
@@ -120,8 +115,7 @@ class Instruments:
             log.info(LogEvent.INCIDENT_ENDED, what=told.what, incident=told.incident_id)
         elif isinstance(told, notice.Incident):
             log.warning(LogEvent.INCIDENT_BEGUN, what=told.what, incident=told.incident_id)
-        if self.notifier is not None:
-            self.notifier.take(told)
+        self._links.take(told)
 
     # ------------------------------------------------------------------ in the thread
 
@@ -129,8 +123,8 @@ class Instruments:
         """Take what the gateways have written since the last look; what of it is news. A disk out of order is
         told once."""
         try:
-            for passage in self._follower.poll():
-                self._take(passage)
+            if not self._has_caught_up():
+                return []
             self._board.looked(time.time())
             board = self._board
             self.desk.advance(board.now, board.missing_seconds, is_working=self._is_working)
@@ -144,6 +138,16 @@ class Instruments:
         now_us = time.time_ns() // 1000
         incidents = self._herald.incidents(self.desk.floor.incidents, now_us)
         return [*incidents, *self._herald.nodes(self._board.node_troubles(), now_us)]
+
+    def _has_caught_up(self) -> bool:
+        """Read on for a moment. False where more is left: who asks for a page or for the end is not kept
+        waiting for all that a long stop has left unread."""
+        until = time.monotonic() + self._look_seconds
+        for passage in self._follower.poll():
+            self._take(passage)
+            if time.monotonic() >= until:
+                return False
+        return True
 
     def _take(self, passage: Passage) -> None:
         """A gateway that has closed, or that another process has taken the place of, has no connections."""
@@ -212,9 +216,9 @@ class Instruments:
             return unanswered(f"the spools could not be looked at within {HEALTH_SECONDS:g} s")
 
     def _database_trouble(self) -> str | None:
-        if self.accounts is None:
+        if self._links.accounts is None:
             return "the accounts are not open: see the log"
-        return None if self.accounts.is_database_up else "the database cannot be used: see the log"
+        return None if self._links.accounts.is_database_up else "the database cannot be used: see the log"
 
     async def farm(self, group: str | None = None) -> Any:
         """The report of `engineroom farm`, in builtins. Raises Refused for a group that nobody is in."""
@@ -242,7 +246,7 @@ class Instruments:
         yield from self._gateways(now)
         yield from self._sizes
         yield from self.desk.readings(self.network())
-        accounts = self.accounts
+        accounts = self._links.accounts
         yield from (AccountFigures() if accounts is None else accounts).readings()
         if accounts is not None:
             for source, at in accounts.applied_at.items():
@@ -258,7 +262,7 @@ class Instruments:
         reward, fees = self._board.reading("template_reward_sats"), self._board.reading("template_fees_sats")
         if not work or not reward or not fees:
             return None
-        mean_fees = None if self.accounts is None else self.accounts.mean_fees_sats
+        mean_fees = None if self._links.accounts is None else self._links.accounts.mean_fees_sats
         return Network(
             work=int(max(work)),
             subsidy_sats=round(reward[0] - fees[0]),
@@ -286,7 +290,8 @@ class Instruments:
             if state.is_closed:
                 continue
             for (name, labels), value in state.readings.items():
-                yield (name, (number, *labels)), value
+                if name in _OF_GATEWAYS:  # else of a newer gateway, or of an older one's memory
+                    yield (name, (number, *labels)), value
 
 
 def _number(source: str) -> str:

@@ -3,6 +3,7 @@
 It is worth some minutes of a chart, no more: written whole or not at all, and synced by nobody.
 """
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -55,6 +56,11 @@ class Memory:
             return msgspec.msgpack.decode(data, type=Remembered)
         except (msgspec.MsgspecError, ValueError) as error:
             raise MemoryRefused(f"{self._path} is damaged: {error}") from error
+
+    def set_aside(self) -> None:
+        """What is remembered may be what they fail by. A file that cannot be moved stays."""
+        with contextlib.suppress(OSError):
+            self._path.replace(self._path.with_suffix(".failed"))
 
     def save(self, marks: list[Mark], board: BoardState, desk: DeskMemory, herald: HeraldMemory) -> None:
         """Raises OSError."""

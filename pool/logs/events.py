@@ -363,6 +363,10 @@ class LogEvent(enum.Enum):
     CHARTS_FORGOTTEN = Entry(
         "{error}; the charts' windows begin anew", "What the instruments remembered cannot be used."
     )
+    INSTRUMENTS_FAILED = Entry(
+        "the instruments have failed by a bug and begin anew in {pause_seconds:g} s, with empty windows",
+        "The accounts go on. What they remembered is kept as instruments.failed: report it with this line.",
+    )
     CHARTS_NOT_KEPT = Entry(
         "what the charts' windows hold is not kept: {error}",
         "After a restart they go on from what was kept before.",

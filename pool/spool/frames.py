@@ -18,7 +18,8 @@ import msgspec
 
 from pool.spool.records import Record
 
-FRAME_VERSION = 1
+FRAME_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # 2 has added instruments, readings, best shares, paces and tips
 _MAGIC = b"\xf7ERf"
 BLOCK_OVERHEAD = 12  # magic, length, crc32
 
@@ -149,7 +150,7 @@ def decode_frame(payload: bytes) -> Frame:
     except msgspec.MsgspecError as error:
         _check_version(payload)
         raise ValueError(f"no frame: {error}") from error
-    if frame.version != FRAME_VERSION:
+    if frame.version not in READABLE_VERSIONS:
         _check_version(payload)
         raise ValueError(f"a frame of version {frame.version}")
     return frame
@@ -162,7 +163,7 @@ def decode_head(payload: bytes) -> SegmentHead:
     except msgspec.MsgspecError as error:
         _check_version(payload)
         raise ValueError(f"no segment head: {error}") from error
-    if head.version != FRAME_VERSION:
+    if head.version not in READABLE_VERSIONS:
         _check_version(payload)
         raise ValueError(f"a segment of version {head.version}")
     return head

@@ -160,6 +160,16 @@ async def test_the_shipped_alerts_of_nodes_and_gateways_hide_all_of_machines_and
         assert [await alertmanager.states(name) for name in others] == [{"active"}] * len(others)
 
 
+async def test_another_sites_machines_are_told_all_the_same(tmp_path: Path) -> None:
+    here = {"site": "hall-a", "instance": "a:9333"}
+    there = {"site": "hall-b", "instance": "b:9333"}
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([shipped("EngineroomNoWork", gateway="0", **here)])
+        await alertmanager.post([shipped("EngineroomHashrateDrop", **there)])
+        assert len(await mail_server.received(2)) == 2
+        assert await alertmanager.states("EngineroomHashrateDrop") == {"active"}
+
+
 async def test_a_database_that_is_away_hides_no_machine(tmp_path: Path) -> None:
     async with running(tmp_path) as (alertmanager, mail_server):
         await alertmanager.post(
@@ -170,12 +180,12 @@ async def test_a_database_that_is_away_hides_no_machine(tmp_path: Path) -> None:
 
 
 async def test_each_shipped_incident_has_a_mail_and_single_machines_share_one(tmp_path: Path) -> None:
-    incidents = [shipped("EngineroomIncident", incident=f"{one}@17", name=one) for one in ("r-1", "r-2")]
+    incidents = [shipped("EngineroomIncident", incident=f"rack-{one}", name=one) for one in ("r-1", "r-2")]
     async with running(tmp_path) as (alertmanager, mail_server):
         await alertmanager.post([*incidents, shipped("EngineroomMachinesFail")])
         subjects = {mail["Subject"] for mail in await mail_server.received(3)}
         assert subjects == {
-            "[1 firing] EngineroomIncident r-1@17",
-            "[1 firing] EngineroomIncident r-2@17",
+            "[1 firing] EngineroomIncident r-1",
+            "[1 firing] EngineroomIncident r-2",
             "[1 firing] EngineroomMachinesFail",
         }

@@ -1,6 +1,7 @@
 """A floor for tests: machines that hash evenly, one frame a second, and a clock moved by hand."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pool.farm.floor import Floor, FloorMemory, FloorRules
 from pool.farm.inventory import Inventory, InventoryMachine
@@ -36,11 +37,11 @@ class ShopFloor:
         memory: FloorMemory | None = None,
         now: float = START,
         accounts: Sequence[str] = (),
-        **rules: float,
+        **rules: Any,
     ) -> None:
         inventory = Inventory({one.name: one for one in listings})
         self.places = Places(inventory, PATTERN, accounts)
-        self.rules = FloorRules(**rules)  # type: ignore[arg-type]
+        self.rules = FloorRules(**rules)
         self.now = now
         self.floor = Floor(self.rules, self.places, now, memory)
         self.running: dict[MachineKey, str] = {}

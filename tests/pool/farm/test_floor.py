@@ -343,3 +343,15 @@ def test_a_machine_that_is_listed_no_more_is_one_of_the_others_then(shop: ShopFl
 def test_machines_of_an_account_that_is_the_farms_no_more_are_not_remembered(shop: ShopFloor) -> None:
     later = ShopFloor(memory=shop.floor.export(), now=shop.now, accounts=[BOB])
     assert not later.floor.members
+
+
+def test_on_a_pool_for_others_only_the_operators_machines_are_incidents() -> None:
+    """A stranger who leaves is silent, which is shown, and nobody is called for it."""
+    made = ShopFloor(own_accounts=frozenset({ALICE}))
+    mine, strangers = (ALICE, "rig"), (BOB, "rig")
+    made.join([mine, strangers])
+    made.run(400)
+    made.leave([mine, strangers])
+    made.run(120)
+    assert made.states() == {"silent": 2}
+    assert [fault.machine for fault in made.floor.faults()] == [f"{ALICE}.rig"]

@@ -47,7 +47,7 @@ def test_a_rack_that_fails_machine_by_machine_is_one_incident_from_its_first_on(
     whole = only(look(rack(40), NOON + 3 * MINUTE, grown))
     assert told(whole) == ("group", "a/row-3/rack-2", 40)
     assert {(one.id, one.begun_us, one.first) for one in (first, grown, whole)} == {
-        ("machine:x.a-3-2-1@1796126400000000", NOON, "a-3-2-1")
+        ("machine-598a0f92e670", NOON, "a-3-2-1")  # sha256("x.a-3-2-1@1796126400000000")
     }
 
 
@@ -85,7 +85,8 @@ def test_a_flapping_rack_is_one_incident() -> None:
         quiet = only(look([], at - 3 * MINUTE, incident))
         incident = only(look(rack(since_us=at - 2 * MINUTE), at, quiet))
         assert incident.well_since_us is None
-    assert incident.id == "group:a/row-3/rack-2@1796126400000000"
+    # sha256("a/row-3/rack-2@1796126400000000"), its first twelve digits
+    assert incident.id == "rack-85f84df2262a"
 
 
 def test_a_flapping_machine_of_a_rack_that_is_down_for_hours_stays_in_its_incident() -> None:

@@ -201,3 +201,10 @@ def test_a_board_survives_its_process() -> None:
     assert again.reading("closed", "tls") == [3.0]
     assert again.round == board.round
     assert again.now == board.now
+
+
+def test_the_frame_behind_the_closing_one_opens_nothing_again() -> None:
+    board, writer = Board(START), Writer()
+    observed(board, writer.frame(START + 1, Closing()))
+    observed(board, writer.frame(START + 1))
+    assert board.gateways["gateway-0"].is_closed

@@ -175,3 +175,28 @@ def test_another_desk_goes_on_where_one_left_off(tmp_path: Path) -> None:
         ("incidents", ()),
     ):
         assert after[series] == pytest.approx(before[series])
+
+
+def test_groups_beyond_the_limit_are_cut_and_counted_those_that_miss_most_are_not(tmp_path: Path) -> None:
+    inventory = "".join(f"m-{number},hall-{number},S19,1,\n" for number in range(1, 5))
+    made = Desk(tmp_path, inventory, metrics=MetricsSettings(groups_limit=2))
+    made.run(400, "m-1", "m-2", "m-3")  # m-4 never comes, and its hall misses all
+    shown = made.shown()
+    assert shown["groups_cut", ()] == 2
+    groups = {labels[0] for name, labels in shown if name == "group_machines"}
+    assert len(groups) == 2
+    assert "hall-4" in groups
+
+
+@pytest.mark.parametrize(
+    ("farm", "own"),
+    [
+        ({}, {ADDRESS}),  # a pool for others: the machines that mine to its own address
+        ({"name_pattern": "(?P<row>[a-z]+)"}, None),
+        ({"accounts": (OTHER_ADDRESS,)}, None),
+    ],
+)
+def test_whose_faults_are_incidents_is_said_by_the_settings(
+    tmp_path: Path, farm: dict[str, Any], own: set[str] | None
+) -> None:
+    assert Desk(tmp_path, **farm).desk.floor._rules.own_accounts == own

@@ -11,6 +11,7 @@ from config.metrics_schema import MetricsSettings
 from config.schema import Settings
 from pool.accounting.control import Refused
 from pool.instruments.instruments import Instruments
+from pool.instruments.links import Links
 from pool.instruments.memory import FILE_NAME, VERSION, Memory, MemoryRefused
 from pool.spool.frames import FRAME_VERSION, Frame, encode_block
 from pool.spool.records import Instrument, JobMade, Joined, Left, Readings, Record, TemplateFacts
@@ -69,8 +70,8 @@ async def test_the_next_process_knows_machines_and_connections_and_reads_on_at_i
     gateway.frame(now - 19, HAS_WORK, Joined(1, "cgminer/4.12"))
     for second in range(18, 0, -1):
         gateway.frame(now - second, share(nonce=second))
-    await life(Instruments(settings))
-    later = Instruments(settings)
+    await life(Instruments(settings, Links()))
+    later = Instruments(settings, Links())
     member = later.desk.floor.members[KEY]
     assert member.connections == {"gateway-0": 1}
     before = later.desk.floor.rate_of(KEY)
@@ -89,7 +90,7 @@ async def test_a_gateways_next_process_has_none_of_the_connections_of_the_one_be
 ) -> None:
     spool, now = Path(settings.data_directory) / "spool", time.time()
     first = Gateway(spool, "f" * 16, now - 20)
-    instruments = Instruments(settings)
+    instruments = Instruments(settings, Links())
     first.frame(now - 15, HAS_WORK, Joined(1, "cgminer/4.12"))
     first.frame(now - 14, share())
     first.frame(now - 13)
@@ -106,7 +107,7 @@ async def test_a_gateways_next_process_has_none_of_the_connections_of_the_one_be
 async def test_a_group_that_nobody_is_in_is_refused_with_those_that_it_may_be(settings: Settings) -> None:
     spool, now = Path(settings.data_directory) / "spool", time.time()
     gateway = Gateway(spool, "a" * 16, now - 20)
-    instruments = Instruments(settings)
+    instruments = Instruments(settings, Links())
     with pytest.raises(Refused, match="no machine is in 'rigs'; the nearest: all"):
         await instruments.farm("rigs")
     gateway.frame(now - 3, HAS_WORK, Joined(1, "cgminer/4.12"))
@@ -123,7 +124,7 @@ async def test_a_memory_that_is_no_good_is_told_and_begins_anew(
 ) -> None:
     path = Path(settings.data_directory) / FILE_NAME
     path.write_bytes(b"\x00" * 100)
-    assert not Instruments(settings).desk.floor.members
+    assert not Instruments(settings, Links()).desk.floor.members
     assert "damaged" in caplog.text
 
 
@@ -142,3 +143,28 @@ def test_a_memory_that_was_cut_or_zeroed_is_refused(tmp_path: Path, data: bytes)
 
 def test_where_nothing_was_kept_there_is_no_memory(tmp_path: Path) -> None:
     assert Memory(tmp_path).load() is None
+
+
+async def test_an_instrument_that_is_not_known_here_leaves_the_page_as_it_is(settings: Settings) -> None:
+    """Of a gateway that is newer than this process, or in the memory of an older one."""
+    gateway = Gateway(Path(settings.data_directory) / "spool", "f" * 16, time.time() - 20)
+    gateway.frame(time.time() - 3, HAS_WORK, Instrument(6, "metric_of_tomorrow", ()), Readings((6,), (1.0,)))
+    gateway.frame(time.time() - 2)
+    instruments = Instruments(settings, Links())
+    instruments.look()
+    page = instruments._rendered().decode()
+    assert 'engineroom_has_work{gateway="0"} 1.0' in page
+    assert "tomorrow" not in page
+
+
+async def test_what_a_long_stop_has_left_unread_is_read_in_portions(settings: Settings) -> None:
+    """So that a page, or the end, does not wait for all of it."""
+    gateway = Gateway(Path(settings.data_directory) / "spool", "f" * 16, time.time() - 4_000)
+    for second in range(3_000):
+        gateway.frame(time.time() - 3_500 + second, HAS_WORK)
+    instruments = Instruments(settings, Links(), look_seconds=0.0)
+    instruments.look()
+    first = instruments._follower.marks[0].number
+    instruments.look()
+    second = instruments._follower.marks[0].number
+    assert (first, second) == (1_000, 2_000)  # FRAMES_AT_ONCE

@@ -87,12 +87,18 @@ def test_the_next_sound_block_is_found_behind_rubbish_and_behind_the_magic_withi
 
 def test_a_newer_version_is_refused_by_name_even_where_it_could_be_read() -> None:
     newer = [FRAME_VERSION + 1, 1, 0, 5, 7, []]
-    with pytest.raises(NewerSpool, match=r"version 2; this engineroom reads version 1"):
+    with pytest.raises(NewerSpool, match=r"version 3; this engineroom reads version 2"):
         decode_frame(msgspec.msgpack.encode(newer))
     with pytest.raises(NewerSpool):
         decode_frame(msgspec.msgpack.encode([FRAME_VERSION + 1, "quite", "different"]))
     with pytest.raises(NewerSpool):
         decode_head(msgspec.msgpack.encode([FRAME_VERSION + 1]))
+
+
+def test_what_the_first_version_wrote_is_read() -> None:
+    """It knew fewer kinds of records, and wrote the others as they are written now."""
+    assert decode_frame(msgspec.msgpack.encode([1, 7, 6, 5, 9, [[10]]])).records == [Closing()]
+    assert decode_head(msgspec.msgpack.encode([1, "gateway-0", "bitcoin", "e", 1, 7, 5, 9, []])).first == 7
 
 
 @pytest.mark.parametrize(

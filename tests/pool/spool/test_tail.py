@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pool.spool.frames import Frame, NewerSpool, SpoolDamaged, SpoolError, SpoolGap, encode_block
+from pool.spool.frames import (
+    FRAME_VERSION,
+    Frame,
+    NewerSpool,
+    SpoolDamaged,
+    SpoolError,
+    SpoolGap,
+    encode_block,
+)
 from pool.spool.segments import (
     finished_segments,
     newest_epoch,
@@ -215,7 +223,7 @@ def test_a_frame_out_of_turn_is_damage(source: Path) -> None:
 
 def test_a_newer_frame_stops_the_source_after_what_came_before_it(source: Path) -> None:
     path = write_segment(source, [frame(n) for n in range(1, 4)])
-    newer = Frame(2, 4, 3, 0, 0, [])
+    newer = Frame(FRAME_VERSION + 1, 4, 3, 0, 0, [])
     with path.open("ab") as file:
         file.write(encode_block(newer))
     tail = SourceTail(source, EPOCH)

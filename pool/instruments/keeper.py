@@ -1,0 +1,57 @@
+"""[shell] Keeps the instruments alive beside the accounts: whatever ends them, the accounts go on.
+
+Charts are worth much and money more. A bug in the instruments is told with its traceback; what they
+remembered may be its cause, so that it is set aside, and they begin anew after a pause.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from config.schema import Settings
+from pool.accounting.control import Refused
+from pool.instruments.instruments import Instruments
+from pool.instruments.links import Links
+from pool.instruments.memory import Memory
+from pool.logs.events import LogEvent
+from pool.logs.log import Log
+
+PAUSE_SECONDS = 10.0
+
+log = Log("engineroom.instruments")
+
+
+class InstrumentKeeper:
+    """`run` it beside the accounts; `links` is what joins the two."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        make: Callable[[Settings, Links], Instruments] = Instruments,
+        *,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
+        self.links = Links()
+        self._settings = settings
+        self._make = make
+        self._pause_seconds = pause_seconds
+        self._now: Instruments | None = None
+
+    async def run(self) -> None:
+        """Until cancelled; raises nothing else."""
+        while True:
+            try:
+                self._now = self._make(self._settings, self.links)
+                await self._now.run()
+            except Exception as error:  # a bug in a chart must not end the accounts: that is what this is for
+                log.critical(LogEvent.INSTRUMENTS_FAILED, exc_info=error, pause_seconds=self._pause_seconds)
+                self._now = None
+                Memory(Path(self._settings.data_directory)).set_aside()
+            await asyncio.sleep(self._pause_seconds)
+
+    async def farm(self, group: str | None = None) -> Any:
+        """The report of `engineroom farm`. Raises Refused."""
+        if self._now is None:
+            raise Refused("the instruments are being started anew: ask again in a moment, and see the log")
+        return await self._now.farm(group)
