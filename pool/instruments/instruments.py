@@ -64,6 +64,7 @@ class Instruments:
         self._stall = StallWatch()
         self._started_at = time.time()
         self._render_seconds = 0.0
+        self._rendering: asyncio.Future[bytes] | None = None
         self._trouble = ""
         self._sizes: list[Reading] = []
         self._heads: dict[Path, float] = {}
@@ -232,7 +233,10 @@ class Instruments:
         return msgspec.to_builtins(report)
 
     async def _page(self) -> bytes:
-        return await self._loop.run_in_executor(self._thread, self._rendered)
+        """Who asks while a page is rendered gets that one: twenty scrapers cost what one does."""
+        if self._rendering is None or self._rendering.done():
+            self._rendering = self._loop.run_in_executor(self._thread, self._rendered)
+        return await asyncio.shield(self._rendering)
 
     def _rendered(self) -> bytes:
         began = time.perf_counter()

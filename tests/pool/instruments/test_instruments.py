@@ -168,3 +168,10 @@ async def test_what_a_long_stop_has_left_unread_is_read_in_portions(settings: Se
     instruments.look()
     second = instruments._follower.marks[0].number
     assert (first, second) == (1_000, 2_000)  # FRAMES_AT_ONCE
+
+
+async def test_scrapes_that_come_together_share_a_page(settings: Settings) -> None:
+    instruments = Instruments(settings, Links())
+    first, second = await asyncio.gather(instruments._page(), instruments._page())
+    assert first is second
+    assert await instruments._page() is not first
