@@ -13,23 +13,26 @@ from pool.farm.planned_pauses import PlannedPauses
 from stratum.session import Session
 
 LOOK_SECONDS = 5.0
-SLICES = 5  # of all sessions, one a second: 18,000 of them take some ms
+BUDGET_SECONDS = 0.003  # of the loop, once a second: where a machine stands is found in 11 µs the first time,
+# so that 2,500 sessions are through in ten seconds and 18,000 in a minute; a fraction of that later on
+AT_ONCE = 16  # sessions between two looks at the clock
 MICROSECONDS = 1_000_000
 
 
 class PlannedSilence:
     """Looked after once a second."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, budget_seconds: float = BUDGET_SECONDS) -> None:
         """Reads the inventory; one that cannot be used, the accountant tells of."""
         try:
             self._places = open_places(settings)
         except InventoryUnusable:
             self._places = places_by_name(settings)
         self._planned = PlannedPauses(settings)
+        self._budget_seconds = budget_seconds
         self._pauses: tuple[Pause, ...] = ()
         self._looked_at = 0.0
-        self._slice = 0
+        self._next = 0  # the session that the next look begins with
         self._has_held = False
 
     def maintain(self, sessions: Sequence[Session]) -> None:
@@ -42,17 +45,24 @@ class PlannedSilence:
             self._let_go(sessions)
             return
         self._has_held = True
-        now_us = round(unix * MICROSECONDS)
+        until, now_us = time.perf_counter() + self._budget_seconds, round(unix * MICROSECONDS)
         planned: dict[str, bool] = {}
-        for session in sessions[self._slice :: SLICES]:
-            worker = session.first_worker
-            if worker is None or not self._places.has(worker.account):
-                continue
-            group = self._places.place(worker.account, worker.name).group
-            if group not in planned:
-                planned[group] = is_silence_planned(self._pauses, group, now_us)
-            session.pace.is_held = planned[group]
-        self._slice = (self._slice + 1) % SLICES
+        for begin in range(0, len(sessions), AT_ONCE):
+            for place in range(self._next + begin, self._next + min(begin + AT_ONCE, len(sessions))):
+                self._hold(sessions[place % len(sessions)], planned, now_us)
+            if time.perf_counter() >= until:
+                self._next = (self._next + begin + AT_ONCE) % len(sessions)
+                return
+
+    def _hold(self, session: Session, planned: dict[str, bool], now_us: int) -> None:
+        """Or let go; `planned` is what is known of groups by now."""
+        worker = session.first_worker
+        if worker is None or not self._places.has(worker.account):
+            return
+        group = self._places.place(worker.account, worker.name).group
+        if group not in planned:
+            planned[group] = is_silence_planned(self._pauses, group, now_us)
+        session.pace.is_held = planned[group]
 
     def _let_go(self, sessions: Sequence[Session]) -> None:
         """Of all at once: what is left out would be held for good."""

@@ -9,7 +9,7 @@ from config.farm_schema import FarmSettings
 from config.schema import Settings
 from pool.farm.pause_file import PAUSE_FILE, PauseFile
 from pool.farm.pauses import Pause
-from pool.gateway.planned_silence import SLICES, PlannedSilence
+from pool.gateway.planned_silence import AT_ONCE, PlannedSilence
 from tests.builders import ADDRESS, OTHER_ADDRESS, Peer
 from tests.pool.settings_building import settings_in
 
@@ -31,10 +31,9 @@ class Gate:
         self.silence = PlannedSilence(settings)
 
     def look(self) -> list[str]:
-        """Who is held after every slice had its turn; files are looked at anew."""
+        """Who is held now; files are looked at anew."""
         self.silence._looked_at = 0.0
-        for _ in range(SLICES):
-            self.silence.maintain([one.session for one in self.peers])
+        self.silence.maintain([one.session for one in self.peers])
         return sorted(
             worker.name
             for one in self.peers
@@ -71,7 +70,6 @@ def test_pauses_that_are_gone_with_their_file_let_everybody_go_at_once(settings:
     gate = Gate(settings)
     pause(settings, "all")
     gate.look()
-    gate.silence._slice = 3  # in the middle of a round
     (Path(settings.data_directory) / PAUSE_FILE).unlink()
     gate.silence._looked_at = 0.0
     gate.silence.maintain([one.session for one in gate.peers])
@@ -94,3 +92,24 @@ def test_without_a_list_that_can_be_used_the_names_say_where_machines_are(
     gate.peers.append(peer("a-9", OTHER_ADDRESS))
     pause(settings, "a")
     assert gate.look() == ["a-1", "a-2", "a-3", "a-4"]
+
+
+def test_a_look_that_has_used_up_its_time_goes_on_where_it_stopped(settings: Settings) -> None:
+    """Without any time at all a look is as many sessions as come between two looks at the clock."""
+    sessions = [peer(f"a-{number}").session for number in range(2 * AT_ONCE + 3)]
+    silence = PlannedSilence(settings, budget_seconds=0.0)
+    pause(settings, "a")
+
+    def held() -> list[int]:
+        silence.maintain(sessions)
+        return [place for place, session in enumerate(sessions) if session.pace.is_held]
+
+    assert held() == list(range(AT_ONCE))
+    assert held() == list(range(2 * AT_ONCE))
+    assert held() == list(range(2 * AT_ONCE + 3)), "and on with the first ones again"
+    assert held() == list(range(2 * AT_ONCE + 3))
+
+
+def test_without_sessions_nothing_is_held(settings: Settings) -> None:
+    pause(settings, "all")
+    PlannedSilence(settings, budget_seconds=0.0).maintain([])
