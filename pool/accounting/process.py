@@ -1,7 +1,8 @@
 """[shell] The accountant as a process of its own: `engineroom accountant`, which the supervisor starts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from config.schema import Settings
 from pool.accounting.accountant import Accountant
@@ -35,15 +36,12 @@ async def run_accountant(
     stop = stop_on_signals()
     code = 0
     try:
-        async with asyncio.TaskGroup() as group:
-            keeper = InstrumentKeeper(settings)
-            showing = group.create_task(keeper.run(), name="instruments")
+        async with _instruments(settings) as keeper:
             accountant = await _opened(settings, opening, stop, letting_go_seconds)
             if accountant is not None:
                 keeper.links.opened(accountant.figures, accountant.notifier)
                 accountant.more_operations["farm"] = keeper.farm
                 await accountant.run(stop)
-            showing.cancel()
     except* DatabaseUnavailable as group:
         for gone in _leaves(group):
             log.error(LogEvent.ACCOUNTS_LOST, error=gone)
@@ -53,6 +51,18 @@ async def run_accountant(
             log.critical(LogEvent.ACCOUNTS_REFUSED, error=error)
         code = NEEDS_A_PERSON
     return code
+
+
+@contextlib.asynccontextmanager
+async def _instruments(settings: Settings) -> AsyncIterator[InstrumentKeeper]:
+    """The instruments, before the accounts are open and for as long as they are kept."""
+    keeper = InstrumentKeeper(settings)
+    showing = asyncio.create_task(keeper.run(), name="instruments")
+    try:
+        yield keeper
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

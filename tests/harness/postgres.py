@@ -30,7 +30,7 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "60",
     "shared_buffers": "16MB",
-    # A kill loses nothing that the kernel has, and no test cuts the power: waiting for the disk proves nothing.
+    # A kill loses nothing that the kernel has, and no test cuts the power: the disk is not waited for.
     "fsync": "off",
     "synchronous_commit": "on",
     "autovacuum": "off",

@@ -10,8 +10,10 @@ import pytest
 
 from config.loading import load
 from pool.accounting.accountant import Accountant
+from pool.accounting.control import Operation
 from pool.accounting.directories import JOURNAL
 from pool.accounting.process import run_accountant
+from pool.instruments.account_figures import AccountFigures
 from pool.storage.opening import ACCOUNTS_FILE
 from pool.supervisor import NEEDS_A_PERSON
 from tests.harness.accountant import RunningAccountant
@@ -181,6 +183,11 @@ async def test_a_failing_end_of_the_accounts_gives_code_3_and_every_line(
     """Errors of several tasks at once are lines of their own."""
 
     class Breaking:
+        figures, notifier = AccountFigures(), None
+
+        def __init__(self) -> None:
+            self.more_operations: dict[str, Operation] = {}
+
         async def run(self, stop: asyncio.Event) -> None:
             raise ExceptionGroup("two duties", [OSError("a disk"), OSError("another disk")])
 
