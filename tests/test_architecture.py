@@ -73,6 +73,7 @@ PURE_IN_POOL = {
     "pool/farm/floor_clock.py",
     "pool/farm/member.py",
     "pool/farm/observation.py",
+    "pool/farm/rate_windows.py",
     "pool/farm/stale_losses.py",
     "pool/farm/summary.py",
     "pool/instruments/round.py",

@@ -2,8 +2,8 @@
 
 from payouts.maturity import BlockState
 from payouts.payment import PaymentState
+from pool.farm.rate_windows import WINDOWS
 from pool.gateway.stall import STALL_BOUNDS
-from pool.instruments.board import WINDOWS
 from pool.instruments.gateway_metrics import A_GATEWAY
 from pool.instruments.metric import Metric, counter, gauge, histogram
 

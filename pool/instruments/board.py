@@ -8,15 +8,15 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pool.farm.hashrate import Rate, RateWindow, RateWindowState
+from pool.farm.hashrate import Rate, RateWindowState
 from pool.farm.observation import Observation
+from pool.farm.rate_windows import RateWindows
 from pool.gateway.numbers import Series
 from pool.instruments.round import Round
 from pool.spool.dictionary import UnknownNumber
 from pool.spool.records import Closing, Readings
 from pool.spool.tail import Delivery
 
-WINDOWS = {"1m": 60.0, "10m": 600.0, "1h": 3_600.0, "24h": 86_400.0}
 BEHIND_SECONDS = 5.0
 # A gateway shows a frame each second, and says a second later that it is synced. One that is further behind
 # has stopped, and time goes on without it.
@@ -54,7 +54,7 @@ class Board:
         self.round = Round()
         self._hole_seconds = 0.0
         self._observed_at = now
-        self._windows = {label: RateWindow(seconds, now) for label, seconds in WINDOWS.items()}
+        self._windows = RateWindows(now)
 
     # ------------------------------------------------------------------ in
 
@@ -105,8 +105,7 @@ class Board:
         for block_hash in observation.candidates:
             self.round.found(block_hash)
         if observation.work:
-            for window in self._windows.values():
-                window.add(observation.at, observation.work, observation.work_squared)
+            self._windows.add(observation.at, observation.work, observation.work_squared)
 
     def looked(self, now: float) -> None:
         """All that was to be read at `now` was taken."""
@@ -128,7 +127,7 @@ class Board:
 
     def rates(self) -> dict[str, Rate]:
         """The pool's hashrate by window."""
-        return {label: window.estimate(self.now) for label, window in self._windows.items()}
+        return self._windows.estimates(self.now)
 
     def is_up(self, source: str, now: float) -> bool:
         """Whether a gateway has shown a frame lately."""
@@ -163,7 +162,7 @@ class Board:
         return BoardState(
             self._observed_at,
             self._hole_seconds,
-            {label: window.export() for label, window in self._windows.items()},
+            self._windows.export(),
             self.round,
             self.gateways,
         )
@@ -172,9 +171,7 @@ class Board:
     def restore(cls, state: BoardState) -> "Board":
         board = cls(state.observed_at)
         board._hole_seconds = state.hole_seconds
-        board._windows |= {
-            label: RateWindow.restore(window) for label, window in state.windows.items() if label in WINDOWS
-        }
+        board._windows = RateWindows(board.now, state.windows)
         board.round = state.round
         board.gateways = state.gateways
         return board

@@ -15,17 +15,17 @@ from pool.farm.coin_price import NoCoinPrice, read_coin_price
 from pool.farm.economics import Network
 from pool.farm.finance import Finance, Market, Treasurer
 from pool.farm.floor import Floor, FloorMemory, FloorRules
-from pool.farm.hashrate import Rate, RateWindow, RateWindowState
+from pool.farm.hashrate import RateWindowState
 from pool.farm.inventory import TERA
 from pool.farm.observation import Observation
 from pool.farm.opening import InventoryUnusable, open_places, places_by_name
 from pool.farm.places import Places
 from pool.farm.planned_pauses import PlannedPauses
+from pool.farm.rate_windows import RateWindows
 from pool.farm.stale_losses import LossesMemory, StaleLosses
 from pool.farm.summary import FarmSums, farm_sums, group_lines
 from pool.gateway.readings import Reading
 from pool.instruments import farm_readings
-from pool.instruments.board import WINDOWS
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.reports.farm import FarmReport, Losses, farm_report
@@ -66,13 +66,7 @@ class FarmDesk:
             own_accounts=_own_accounts(settings),
         )
         self.floor = Floor(rules, self._places, now, None if memory is None else memory.floor)
-        self._windows = {label: RateWindow(seconds, now) for label, seconds in WINDOWS.items()}
-        if memory is not None:
-            self._windows |= {
-                label: RateWindow.restore(state)
-                for label, state in memory.windows.items()
-                if label in WINDOWS
-            }
+        self._windows = RateWindows(now, None if memory is None else memory.windows)
         self.losses = StaleLosses(now, None if memory is None else memory.losses)
         self._planned = PlannedPauses(settings)
         self._treasurer = Treasurer(farm.power)
@@ -101,8 +95,7 @@ class FarmDesk:
                 work += shares.work
                 work_squared += shares.work_squared
         if work:
-            for window in self._windows.values():
-                window.add(seen.at, work, work_squared)
+            self._windows.add(seen.at, work, work_squared)
 
     def _note_losses(self, seen: Observation) -> None:
         for (key, reason), refusals in seen.refused.items():
@@ -147,7 +140,7 @@ class FarmDesk:
         return farm_report(
             self.floor,
             sums if group is None else farm_sums(self.floor, group),
-            self._rates(),
+            self._windows.estimates(self._now),
             self._finance(sums, market_network, unix),
             self.difficulty_of,
             group,
@@ -167,13 +160,10 @@ class FarmDesk:
         kept = reward * (1.0 - market_network.fee_share)
         return self.losses.sats_per_day(self._now, kept / market_network.work)
 
-    def _rates(self) -> dict[str, Rate]:
-        return {label: window.estimate(self._now) for label, window in self._windows.items()}
-
     def readings(self, market_network: Network | None) -> Iterator[Reading]:
         """Everything that charts show of the farm."""
         sums = farm_sums(self.floor)
-        yield from farm_readings.farm_readings(sums, self._rates())
+        yield from farm_readings.farm_readings(sums, self._windows.estimates(self._now))
         yield from farm_readings.incident_readings(self.floor)
         limit = self._settings.metrics.groups_limit
         yield from farm_readings.group_readings(group_lines(self.floor), limit)
@@ -187,8 +177,7 @@ class FarmDesk:
         return {path for member in self.floor.members.values() for _, path in member.place.groups()}
 
     def export(self) -> DeskMemory:
-        windows = {label: window.export() for label, window in self._windows.items()}
-        return DeskMemory(self.floor.export(), windows, self.losses.export())
+        return DeskMemory(self.floor.export(), self._windows.export(), self.losses.export())
 
 
 def _own_accounts(settings: Settings) -> frozenset[str] | None:

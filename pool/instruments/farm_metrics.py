@@ -4,7 +4,7 @@ A machine and a group have six series each at most; `metrics.workers_limit` cuts
 counted.
 """
 
-from pool.instruments.board import WINDOWS
+from pool.farm.rate_windows import WINDOWS
 from pool.instruments.metric import Metric, counter, gauge
 
 STATES = ("ok", "new", "low", "silent", "rejecting", "paused")

@@ -229,7 +229,8 @@ class Instruments:
         report = self.desk.report(group, self.network())
         if group is not None and not report.machines:
             near = nearest(group, self.desk.groups())
-            raise Refused(f"no machine is in {group!r}; the nearest: {', '.join(near)}")
+            hint = f"; the nearest: {', '.join(near)}" if near else ""
+            raise Refused(f"no machine is in {group!r}{hint}")
         return msgspec.to_builtins(report)
 
     async def _page(self) -> bytes:

@@ -43,10 +43,13 @@ class InstrumentKeeper:
         while True:
             try:
                 self._now = self._make(self._settings, self.links)
-                await self._now.run()
+                # A task of its own: in Python 3.11 one whose group has failed counts as cancelled for good.
+                await asyncio.create_task(self._now.run())
             except Exception as error:  # a bug in a chart must not end the accounts: that is what this is for
                 log.critical(LogEvent.INSTRUMENTS_FAILED, exc_info=error, pause_seconds=self._pause_seconds)
                 self._now = None
+                if _is_ending():  # the bug came with the end: nobody is left to begin anew for
+                    return
                 Memory(Path(self._settings.data_directory)).set_aside()
             await asyncio.sleep(self._pause_seconds)
 
@@ -55,3 +58,8 @@ class InstrumentKeeper:
         if self._now is None:
             raise Refused("the instruments are being started anew: ask again in a moment, and see the log")
         return await self._now.farm(group)
+
+
+def _is_ending() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -17,8 +17,9 @@ DEADLINE_SECONDS = 30.0
 METRICS_ON = re.compile(r"metrics on http://127\.0\.0\.1:(\d+)/metrics")
 
 
-async def metrics_port(pool: RunningPool) -> int:
-    match = METRICS_ON.search(await pool.says("metrics on"))
+async def metrics_port(pool: RunningPool, *, times: int = 1) -> int:
+    """Of the accountant that was started last, `times` in all."""
+    match = METRICS_ON.search(await pool.says("metrics on", times=times))
     assert match is not None
     return int(match[1])
 
@@ -91,7 +92,7 @@ async def test_counts_go_on_when_the_accountant_is_started_anew_and_windows_are_
             before = await metrics_where(port, "engineroom_shares_applied_total", 1)
             before = await metrics_where(port, "engineroom_shares_accepted_total", 1, gateway="0")
             os.kill(accountant_of(pool.pid), signal.SIGTERM)
-            port = int(METRICS_ON.search(await pool.says("metrics on", times=2))[1])  # type: ignore[index]
+            port = await metrics_port(pool, times=2)
             after = await metrics_where(port, "engineroom_database_up", 1)
             await miner.close()
     assert value(after, "engineroom_shares_accepted_total", gateway="0") == 1

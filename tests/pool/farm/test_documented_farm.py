@@ -20,9 +20,9 @@ from pool.farm.hashrate import RateWindow
 from pool.farm.observation import MachineKey, Observation, Refusals, Shares, TipSeen
 from pool.farm.pauses import Pause
 from pool.farm.places import Places
+from pool.farm.rate_windows import WINDOWS
 from pool.farm.stale_losses import StaleLosses
 from pool.farm.summary import farm_sums
-from pool.instruments.board import WINDOWS
 from pool.reports.farm import FarmReport, Losses, farm_report
 from stratum.work.difficulty import SHA256D_DIFFICULTY_1, target_from_bits, work_of_target
 

@@ -76,6 +76,23 @@ async def test_a_bug_sets_the_memory_aside_and_the_next_ones_work(
     assert (data / "instruments.state").exists(), "of the second ones"
 
 
+async def test_a_bug_that_comes_with_the_end_does_not_hold_it_up(settings: Settings) -> None:
+    running = asyncio.Event()
+
+    class BrokenAtTheEnd(Instruments):
+        async def run(self) -> None:
+            try:
+                running.set()
+                await asyncio.Event().wait()
+            finally:
+                raise KeyError("a bug")
+
+    task = asyncio.create_task(InstrumentKeeper(settings, BrokenAtTheEnd, pause_seconds=3_600).run())
+    await asyncio.wait_for(running.wait(), 10)
+    task.cancel()
+    await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 10)
+
+
 async def test_between_two_instruments_the_farm_is_refused_in_one_line(settings: Settings) -> None:
     with pytest.raises(Refused, match="started anew"):
         await InstrumentKeeper(settings).farm()
