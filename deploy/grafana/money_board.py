@@ -91,14 +91,26 @@ ACCOUNTS = Row(
             unit=PLAIN,
             decimals=COIN_DECIMALS,
             stacked=True,
+            width=7,
         ),
         lines(
             "The wallet against what is owed",
-            "What the wallet has, and what of it belongs to accounts, in coin.",
+            "What the wallet has, and what of it belongs to accounts, in coin. A wallet that does not answer "
+            "has what it had.",
             Query("engineroom_wallet_balance_sats / 1e8", "wallet, {{kind}}"),
             Query("engineroom_balances_owed_sats / 1e8", "owed and mature"),
             unit=PLAIN,
             decimals=COIN_DECIMALS,
+            width=7,
+        ),
+        figure(
+            "Wallet answers",
+            "1 while it does, 0 while nothing can be paid.",
+            "engineroom_wallet_up",
+            decimals=0,
+            steps=good_from(1),
+            width=3,
+            height=8,
         ),
         lines(
             "Mined and paid",
@@ -109,6 +121,7 @@ ACCOUNTS = Row(
             Query("engineroom_payment_fees_sats / 1e8", "network fees"),
             unit=PLAIN,
             decimals=COIN_DECIMALS,
+            width=7,
         ),
     ),
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 from config.schema import Settings
 from payouts.node_wallet import NodeWallet
 from payouts.transaction import DUST_RATE_FACTOR
-from payouts.wallet import Wallet, WalletError
+from payouts.wallet import Balances, Wallet, WalletError
 from pool.accounting import assembly, directories, ledger, payment_changes, policy_changes
 from pool.accounting.agreements import Since, agree, agreement_of, history
 from pool.accounting.block_watch import BlockWatch
@@ -43,7 +43,7 @@ from pool.accounting.rollup import rolled_slot
 from pool.accounting.statements import Statements
 from pool.audit.keys import open_signing_key
 from pool.gateway.plan_file import PLAN_FILE
-from pool.instruments.account_figures import AccountFigures, mean_fees_sats, money_readings, wallet_readings
+from pool.instruments.account_figures import AccountFigures, mean_fees_sats, money_readings
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.logs.redaction import UrlText
@@ -435,10 +435,15 @@ class Accountant:
             readings = await money_readings(reader)
             self.figures.mean_fees_sats = await mean_fees_sats(reader)
         self.figures.is_database_up = True
-        if self.wallet is not None:
-            with contextlib.suppress(WalletError):
-                readings += wallet_readings(await self.wallet.balances())
         self.figures.asked(readings)
+        if self.wallet is not None:
+            self.figures.wallet_asked(await self._wallet_balances(self.wallet))
+
+    async def _wallet_balances(self, wallet: Wallet) -> Balances | None:
+        try:
+            return await wallet.balances()
+        except WalletError:  # whoever has to do with it tells of it
+            return None
 
     async def notice(self) -> None:
         """What the accounts show that somebody wants to be told."""

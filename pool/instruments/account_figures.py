@@ -37,6 +37,7 @@ class AccountFigures:
         ] = {}  # by source: the time of its last frame that counts, Unix seconds
         self.mean_fees_sats: float | None = None  # of the last 144 blocks, by the templates that were seen
         self._asked: list[Reading] = []
+        self._wallet: list[Reading] = []
 
     def applied(self, source: str, at: float, frames: int, shares: int, seconds: float) -> None:
         """A transaction has counted these frames; it took so many seconds."""
@@ -49,6 +50,11 @@ class AccountFigures:
         """What the database says now, in place of what it said before."""
         self._asked = list(readings)
 
+    def wallet_asked(self, balances: Balances | None) -> None:
+        """What the wallet holds; None where it did not answer. It has then what it had when it last did."""
+        held = self._wallet[1:] if balances is None else _held(balances)
+        self._wallet = [(("wallet_up", ()), float(balances is not None)), *held]
+
     def readings(self) -> Iterator[Reading]:
         yield ("frames_applied", ()), float(self.frames)
         yield ("shares_applied", ()), float(self.shares)
@@ -58,6 +64,7 @@ class AccountFigures:
             yield ("duty_failures", (duty,)), float(self.failures[duty])
         yield from histogram_readings("commit_seconds", self.commit)
         yield from self._asked
+        yield from self._wallet
 
 
 async def money_readings(reader: Reader) -> list[Reading]:
@@ -80,7 +87,7 @@ async def mean_fees_sats(reader: Reader) -> float | None:
     return None if row is None or not row[1] else float(row[0]) / int(row[1])
 
 
-def wallet_readings(balances: Balances) -> list[Reading]:
+def _held(balances: Balances) -> list[Reading]:
     return [
         (("wallet_balance_sats", ("trusted",)), float(balances.trusted_sats)),
         (("wallet_balance_sats", ("pending",)), float(balances.pending_sats)),

@@ -60,7 +60,12 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
         "When the oldest payment was planned that is not confirmed; absent where none is open.",
     ),
     gauge("payout_holds", "Holds in force: what stops payments.", scope=("all", "payment", "account")),
-    gauge("wallet_balance_sats", "The wallet's money.", kind=("trusted", "pending", "immature")),
+    gauge("wallet_up", "1 while the wallet answers; absent where none is set."),
+    gauge(
+        "wallet_balance_sats",
+        "The wallet's money, when it last answered.",
+        kind=("trusted", "pending", "immature"),
+    ),
     gauge("blocks", "Blocks by state.", state=tuple(one.value for one in BlockState)),
     gauge("last_block_timestamp_seconds", "When the newest block was found; absent before the first."),
     # the process
