@@ -117,9 +117,9 @@ HASHRATE = Row(
             height=8,
         ),
         figure(
-            "Luck so far",
-            "How likely so few blocks or fewer are for all the work that was observed. Below 1 % look "
-            "whether blocks are lost.",
+            "Luck lately",
+            "How likely so few blocks or fewer are for the work of the last 64 rounds and this one. Below "
+            "1 % look whether blocks are lost.",
             "engineroom_luck_p_value",
             unit=RATIO,
             decimals=1,

@@ -32,7 +32,9 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     gauge("round_effort_ratio", "Work since the last block candidate, 1 is what a block takes on average."),
     gauge("last_round_effort_ratio", "What the last round took; absent before the first block."),
     gauge("round_luck_p_value", "How likely a round is at least as long as this one."),
-    gauge("luck_p_value", "How likely so few blocks or fewer are for all the work that was observed."),
+    gauge(
+        "luck_p_value", "How likely so few blocks or fewer are for the work of this and the last 64 rounds."
+    ),
     gauge("gateway_up", "1 while a gateway's frames come.", gateway=A_GATEWAY),
     gauge("gateway_last_frame_timestamp_seconds", "Time of a gateway's newest frame.", gateway=A_GATEWAY),
     # from the spools to the accounts

@@ -280,12 +280,12 @@ class Instruments:
             yield ("pool_hashrate_hashes_per_second", (window,)), rate.hashes_per_second
             yield ("pool_hashrate_lower_hashes_per_second", (window,)), rate.lower
             yield ("pool_hashrate_upper_hashes_per_second", (window,)), rate.upper
-        ended = self._board.round
-        yield ("round_effort_ratio", ()), ended.effort
-        yield ("round_luck_p_value", ()), ended.p_value
-        yield ("luck_p_value", ()), ended.overall_p_value
-        if ended.last_effort is not None:
-            yield ("last_round_effort_ratio", ()), ended.last_effort
+        present = self._board.round
+        yield ("round_effort_ratio", ()), present.effort
+        yield ("round_luck_p_value", ()), present.p_value
+        yield ("luck_p_value", ()), present.recent_p_value
+        if present.last_effort is not None:
+            yield ("last_round_effort_ratio", ()), present.last_effort
 
     def _gateways(self, now: float) -> Iterator[Reading]:
         for source, state in self._board.gateways.items():

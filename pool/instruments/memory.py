@@ -14,7 +14,7 @@ from pool.instruments.following import Mark
 from pool.instruments.herald import HeraldMemory
 
 FILE_NAME = "instruments.state"
-VERSION = 2
+VERSION = 3
 
 
 class MemoryRefused(Exception):

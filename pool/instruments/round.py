@@ -2,7 +2,11 @@
 
 Blocks come as a Poisson process whose mean is the effort: work as a part of the network's work at its time.
 So the chance that a round takes this long or longer is e^−effort, and the chance of so few blocks or fewer in
-all that was ever observed is the Poisson sum up to their number.
+a number of rounds is the Poisson sum up to their number.
+
+A round ends with a candidate, whatever becomes of it: one that is orphaned or refused was not bad luck. And
+it is judged with the rounds before it as far as they are recent. Who asks all of history again and again
+whether it is one in a thousand, will hear a yes some day.
 """
 
 import math
@@ -11,30 +15,36 @@ import msgspec
 
 from pool.farm.gamma import gamma_probability
 
-REMEMBERED_BLOCKS = 64  # hashes, so that a candidate that two sources tell of ends one round
+JUDGED_ROUNDS = 64  # before this one: that one block in three goes missing is seen
+
+
+class PastRound(msgspec.Struct, frozen=True):
+    """What a round took, and the candidate that ended it."""
+
+    block_hash: bytes
+    effort: float
 
 
 class Round(msgspec.Struct):
-    """`effort` since the last candidate; `past_effort` and `blocks` of all rounds before it."""
+    """The present round's effort, and the rounds before it, the newest last."""
 
     effort: float = 0.0
-    past_effort: float = 0.0
-    blocks: int = 0
-    last_effort: float | None = None
-    seen: list[bytes] = []
+    past: list[PastRound] = []
 
     def worked(self, effort: float) -> None:
         self.effort += effort
 
     def found(self, block_hash: bytes) -> None:
-        """A candidate ends the round; one that was told of before does not."""
-        if block_hash in self.seen:
+        """A candidate ends the round; one that two sources tell of ends one."""
+        if any(one.block_hash == block_hash for one in self.past):
             return
-        self.seen = [*self.seen[-REMEMBERED_BLOCKS + 1 :], block_hash]
-        self.blocks += 1
-        self.past_effort += self.effort
-        self.last_effort = self.effort
+        self.past = [*self.past[-JUDGED_ROUNDS + 1 :], PastRound(block_hash, self.effort)]
         self.effort = 0.0
+
+    @property
+    def last_effort(self) -> float | None:
+        """What the last round took; None before there was one."""
+        return self.past[-1].effort if self.past else None
 
     @property
     def p_value(self) -> float:
@@ -42,9 +52,9 @@ class Round(msgspec.Struct):
         return math.exp(-self.effort)
 
     @property
-    def overall_p_value(self) -> float:
-        """How likely so few blocks are, or fewer, for the work of all rounds."""
-        total = self.past_effort + self.effort
+    def recent_p_value(self) -> float:
+        """How likely so few blocks are, or fewer, for the work of this round and of those before it."""
+        total = self.effort + sum(one.effort for one in self.past)
         if total <= 0:
             return 1.0
-        return 1.0 - gamma_probability(self.blocks + 1.0, total)
+        return 1.0 - gamma_probability(len(self.past) + 1.0, total)

@@ -7,6 +7,7 @@ import pytest
 
 from pool.farm.observation import Observation
 from pool.instruments.board import Board, BoardState
+from pool.instruments.round import JUDGED_ROUNDS, Round
 from pool.spool.dictionary import Dictionary
 from pool.spool.frames import FRAME_VERSION, Frame
 from pool.spool.records import (
@@ -124,17 +125,30 @@ def test_effort_is_work_as_a_part_of_a_block_and_a_candidate_ends_the_round_once
     assert board.round.effort == 0.75  # three shares of the four that a block takes
     assert board.round.p_value == pytest.approx(math.exp(-0.75))
     observed(board, writer.frame(START + 2, share(), candidate(1)))
-    assert (board.round.effort, board.round.last_effort, board.round.blocks) == (0.0, 1.0, 1)
+    assert (board.round.effort, board.round.last_effort, len(board.round.past)) == (0.0, 1.0, 1)
     observed(board, writer.frame(START + 3, share(), candidate(1)))
-    assert (board.round.effort, board.round.blocks) == (0.25, 1), "told of again by a file, say"
+    assert (board.round.effort, len(board.round.past)) == (0.25, 1), "told of again by a file, say"
 
 
-def test_luck_over_all_rounds_is_the_poisson_sum_up_to_the_blocks_found() -> None:
+def test_luck_over_rounds_is_the_poisson_sum_up_to_the_blocks_found() -> None:
     board, writer = Board(START), Writer()
     for number in range(2):
         observed(board, writer.frame(START + number, *[share()] * 8, candidate(number)))
     # two blocks where four were expected: e^−4 (1 + 4 + 8) = 0.238103
-    assert board.round.overall_p_value == pytest.approx(0.238103, abs=1e-6)
+    assert board.round.recent_p_value == pytest.approx(0.238103, abs=1e-6)
+
+
+def test_bad_luck_of_long_ago_is_no_bad_luck_of_today() -> None:
+    luck = Round()
+    luck.worked(100.0)
+    luck.found(bytes([1] * 32))
+    assert luck.recent_p_value < 1e-30
+    for number in range(2, JUDGED_ROUNDS + 2):
+        luck.worked(0.5)
+        luck.found(bytes([number] * 32))
+    # 64 blocks, and the work of 32: as good as certain that there were no more
+    assert len(luck.past) == JUDGED_ROUNDS
+    assert luck.recent_p_value > 0.999
 
 
 def test_readings_are_kept_by_series_and_a_new_process_begins_anew() -> None:
