@@ -65,14 +65,14 @@ class ServerLimits(msgspec.Struct, frozen=True):
 
 
 class FanOut(msgspec.Struct, frozen=True):
-    """One announcement, in monotonic seconds: when it began, and who was sent it when, in slices."""
+    """One announcement, in monotonic seconds: when it began, and who was sent it when, in slices.
+
+    One that comes during another is one with it, and who was reached by the first already is in it twice.
+    There is no slice where all miners left meanwhile.
+    """
 
     started_at: float
     slices: tuple[tuple[float, list[Session]], ...]
-
-    @property
-    def first_at(self) -> float:
-        return self.slices[0][0]
 
     @property
     def ended_at(self) -> float:
@@ -118,7 +118,7 @@ class ServerOwner(SessionOwner, Protocol):
         ...
 
     def fanned_out(self, fan_out: FanOut) -> None:
-        """An announcement has reached every miner that was there for it."""
+        """An announcement has reached every miner that is still there."""
         ...
 
     def session_closed(self, session: Session, now: float) -> None:
@@ -360,7 +360,8 @@ class StratumServer:
         """There is new work: send every mining session the current job of its variant. False where there is
         none."""
         is_running = bool(self._fanout)
-        self._fanout_started_at, self._fanout_slices = monotonic(), []
+        if not is_running:
+            self._fanout_started_at, self._fanout_slices = monotonic(), []
         self._fanout = [c for c in self._connections if c.session.is_mining]
         self._fanout.reverse()
         is_for_somebody = bool(self._fanout)
@@ -393,7 +394,7 @@ class StratumServer:
             self._fanout_slices.append((monotonic(), [connection.session for connection in announced]))
         if queue:
             self._loop.call_soon(self._fan_out)
-        elif self._fanout_slices:
+        else:
             slices, self._fanout_slices = tuple(self._fanout_slices), []
             self._owner.fanned_out(FanOut(self._fanout_started_at, slices))
 

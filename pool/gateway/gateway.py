@@ -7,6 +7,7 @@ submitter, events to the share keeper.
 import os
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
+from time import monotonic
 from typing import Protocol, cast
 
 from pool.gateway.block_files import FoundFacts
@@ -124,7 +125,8 @@ class Gateway:
         self._candidates: CandidateTaker | None = None
         self._on_win: Callable[[int], None] | None = None
         self.measures = GatewayMeasures()
-        self._tip: Tip | None = None  # a new one that no miner has work on yet
+        self._tip: Tip | None = None  # a new one that not every miner has work on yet
+        self._tip_since = 0.0  # since when work is on it, monotonic seconds
         # Tips that every miner has work on; whoever records them takes them out.
         self.tips_told: deque[ToldTip] = deque(maxlen=MOST_TIPS)
 
@@ -219,13 +221,16 @@ class Gateway:
         self._keeper.paced(session.workers.values(), difficulty.target)
 
     def fanned_out(self, fan_out: FanOut) -> None:
-        measures = self.measures
-        measures.announcement.observe(fan_out.ended_at - fan_out.started_at)
         tip, self._tip = self._tip, None
-        if tip is not None:
-            measures.tip_to_first.observe(fan_out.first_at - tip.heard_at)
-            measures.tip_to_last.observe(fan_out.ended_at - tip.heard_at)
-            self.tips_told.append(ToldTip(tip, fan_out))
+        if not fan_out.slices:
+            return
+        measures, ended_at = self.measures, fan_out.slices[-1][0]
+        measures.announcement.observe(ended_at - fan_out.started_at)
+        told = None if tip is None else ToldTip.of(tip, fan_out, self._tip_since)
+        if told is not None:
+            measures.tip_to_first.observe(told.slices[0][0] - told.tip.heard_at)
+            measures.tip_to_last.observe(ended_at - told.tip.heard_at)
+            self.tips_told.append(told)
 
     def session_closed(self, session: Session, now: float) -> None:
         if session.pace.last_share is not None and session.first_worker is not None:
@@ -245,6 +250,7 @@ class Gateway:
         if self._work.new_template(template, received_at, self._now()):
             heard = received_at if heard_at is None else heard_at
             self._tip = Tip(template.height, template.previous_hash, heard, received_at)
+            self._tip_since = monotonic()
             log.info(
                 LogEvent.WORK_RENEWED,
                 height=template.height,

@@ -7,22 +7,25 @@ are void, and whoever called `commit` tells their miners; everything else is kep
 """
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from pool.gateway.numbers import Numbers, Series
 from pool.gateway.spool import Spool
-from pool.gateway.tips import ToldTip
+from pool.gateway.tips import Tip, ToldTip
 from pool.spool import records
 from pool.spool.records import Happening, ShareMade
 from stratum.events import Event, Joined, Refused, Share, Worker
 from stratum.extranonce import EXTRANONCE1_BYTES
+from stratum.session import Session
 from stratum.work.difficulty import work_of_target
 from stratum.work.job import Job
 from stratum.work.share import BlockCandidate
 
 MOST_KEPT = 100_000  # joins and leaves that a disk out of order makes wait; counts for charts, not money
+MOST_TIP_SLICES = 1_000  # that wait for a frame: some for each block, a quarter of a second each at most
 IDLE_SECONDS = 0.7  # looked at four times a second: a frame a second at least
 
 _header_fields = struct.Struct("<I64xI4xI").unpack  # version, ntime, nonce
@@ -41,6 +44,20 @@ class Candidate(msgspec.Struct, frozen=True):
     job: Job
     worker: Worker | None
     at_us: int
+
+
+class TipSlice(msgspec.Struct, frozen=True):
+    """Some of the sessions that were sent work on a new tip, all at once, as they wait for their frame.
+
+    A frame takes one: in a new segment a name takes some µs to define, and shares wait for all that a frame
+    holds.
+    """
+
+    tip: Tip
+    sessions: list[Session]
+    delay_ms: int
+    nodes: Mapping[str, int]
+    template_us: int
 
 
 class Recorder:
@@ -73,7 +90,7 @@ class Recorder:
         self._refused: dict[tuple[Worker | None, str], tuple[int, int]] = {}
         self._bests: dict[Worker, bytes] = {}
         self._paces: dict[Worker, int] = {}
-        self._tips: list[tuple[ToldTip, Mapping[str, int], int]] = []
+        self._tips: deque[TipSlice] = deque(maxlen=MOST_TIP_SLICES)
         self._readings: Mapping[Series, float] | None = None  # taken, and in no frame yet
         self._shown: dict[Series, float] = {}  # what readers of this segment know
 
@@ -129,7 +146,9 @@ class Recorder:
 
     def tip_told(self, told: ToldTip, nodes: Mapping[str, int], template_us: int) -> None:
         """Every miner has work on a new tip; `nodes` is when each had it, all times by the record clock."""
-        self._tips.append((told, nodes, template_us))
+        for at, sessions in told.slices:
+            delay_ms = max(0, round(1000 * (at - told.tip.template_at)))
+            self._tips.append(TipSlice(told.tip, sessions, delay_ms, nodes, template_us))
 
     def take_readings(self, readings: Mapping[Series, float]) -> None:
         """What the instruments show now, all of them: the next frame says which have changed."""
@@ -207,7 +226,9 @@ class Recorder:
             self._refused.clear()
             self._bests.clear()
             self._paces.clear()
-            self._tips.clear()
+            if self._tips:
+                self._tips.popleft()
+                self._is_due = bool(self._tips)
             if self._readings is not None:
                 self._shown.update(self._readings)
                 self._readings = None
@@ -247,29 +268,24 @@ class Recorder:
             numbers = self._numbers
             difficulty = numbers.difficulties.get(target) or numbers.difficulty(target)
             made.append(records.PacedMade(numbers.number_of(worker), difficulty))
-        made += [self._told(*tip) for tip in self._tips]
+        if self._tips:
+            made.append(self._told(self._tips[0]))
         if self._readings is not None:
             made += self._changed(self._readings)
         return made
 
-    def _told(self, told: ToldTip, nodes: Mapping[str, int], template_us: int) -> records.TipTold:
+    def _told(self, told: TipSlice) -> records.TipTold:
         """Of proxies, which speak for many, the first name stands for the connection."""
-        names: list[int] = []
-        delays_ms: list[int] = []
-        for at, sessions in told.fan_out.slices:
-            delay_ms = max(0, round(1000 * (at - told.tip.template_at)))
-            workers = [one.first_worker for one in sessions if one.first_worker is not None]
-            names += map(self._numbers.number_of, workers)
-            delays_ms += [delay_ms] * len(workers)
-        tip = told.tip
+        workers = (one.first_worker for one in told.sessions)
+        names = tuple(self._numbers.number_of(worker) for worker in workers if worker is not None)
         return records.TipTold(
-            tip.height,
-            tip.previous_hash,
-            tuple(nodes),
-            tuple(nodes.values()),
-            template_us,
-            tuple(names),
-            tuple(delays_ms),
+            told.tip.height,
+            told.tip.previous_hash,
+            tuple(told.nodes),
+            tuple(told.nodes.values()),
+            told.template_us,
+            names,
+            (told.delay_ms,) * len(names),
         )
 
     def _changed(self, readings: Mapping[Series, float]) -> list[Happening]:

@@ -7,6 +7,7 @@ import msgspec
 
 from pool.node.nodes import NodeState
 from stratum.server import FanOut
+from stratum.session import Session
 
 NODES_SECONDS = 10.0  # how long a tip waits to be recorded for nodes that do not have it
 
@@ -21,10 +22,22 @@ class Tip(msgspec.Struct, frozen=True):
 
 
 class ToldTip(msgspec.Struct, frozen=True):
-    """A tip that every miner was sent work on."""
+    """A tip that every miner was sent work on: who was when for the first time, in slices, in monotonic
+    seconds."""
 
     tip: Tip
-    fan_out: FanOut
+    slices: tuple[tuple[float, list[Session]], ...]
+
+    @classmethod
+    def of(cls, tip: Tip, fan_out: FanOut, since: float) -> "ToldTip | None":
+        """What an announcement sent before `since` was work on the tip before; None where nobody is left."""
+        told: set[Session] = set()
+        slices = []
+        for at, sessions in fan_out.slices:
+            if at >= since:
+                slices.append((at, [one for one in sessions if one not in told]))
+                told.update(sessions)
+        return cls(tip, tuple(slices)) if slices else None
 
 
 class TipsHeard:

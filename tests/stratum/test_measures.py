@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+import pytest
 
 from stratum.closing import CloseCause, TurnedAway
 from stratum.measures import Histogram
@@ -88,11 +89,48 @@ async def test_an_announcement_is_timed_from_its_first_line_to_its_last() -> Non
         run.owner.make(tip=2)
         run.server.announce()
         [fan_out] = run.owner.fan_outs
-        assert fan_out.miners == 3
-        assert fan_out.started_at <= fan_out.first_at <= fan_out.ended_at
+        [(first_at, _), *_] = fan_out.slices
+        assert fan_out.started_at <= first_at
         assert [one.first_worker.name for _, told in fan_out.slices for one in told if one.first_worker] == [
             "rig"
         ] * 3
+
+
+async def test_an_announcement_that_comes_during_another_is_one_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("stratum.server.FANOUT_SLICE", 2)
+    async with running() as run:
+        run.owner.make()
+        for _ in range(3):
+            await (await run.client()).handshake()
+        run.owner.make(tip=2)
+        run.server.announce()  # sends two of the three their job at once
+        run.owner.make(tip=2)
+        run.server.announce()
+        while not run.owner.fan_outs:
+            await asyncio.sleep(0)
+        [fan_out] = run.owner.fan_outs
+        assert [len(sessions) for _, sessions in fan_out.slices] == [2, 2, 1]
+        [first_at, *later] = [at for at, _ in fan_out.slices]
+        assert fan_out.started_at <= first_at < min(later)
+
+
+async def test_an_announcement_whose_miners_all_left_meanwhile_has_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("stratum.server.FANOUT_SLICE", 0)
+    async with running() as run:
+        run.owner.make()
+        client = await run.client()
+        await client.handshake()
+        run.server.announce()  # sends nobody anything yet
+        client.writer.close()
+        await until_empty(run)
+        monkeypatch.setattr("stratum.server.FANOUT_SLICE", 2)
+        while not run.owner.fan_outs:
+            await asyncio.sleep(0)
+        assert [fan_out.slices for fan_out in run.owner.fan_outs] == [()]
 
 
 async def test_an_announcement_to_nobody_is_none() -> None:

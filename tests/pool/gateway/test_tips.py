@@ -8,7 +8,6 @@ import pytest
 from pool.farm.observation import Observation
 from pool.gateway.tips import Tip, TipsHeard, ToldTip
 from pool.node.nodes import NodeState
-from pool.spool.records import TipTold
 from stratum.server import FanOut
 from tests.builders import ADDRESS
 from tests.pool.gateway.test_recorder import Station
@@ -30,7 +29,7 @@ def node(name: str, tip: bytes, heard_at: float) -> NodeState:
 
 
 def told(tip: bytes, heard_at: float) -> ToldTip:
-    return ToldTip(Tip(100, tip, heard_at, heard_at + 0.1), FanOut(heard_at + 0.1, ()))
+    return ToldTip(Tip(100, tip, heard_at, heard_at + 0.1), ())
 
 
 def test_a_tip_waits_for_the_node_that_is_slow() -> None:
@@ -69,16 +68,77 @@ def test_what_is_recorded_of_a_tip_is_read_again_by_machine(tmp_path: Path) -> N
     quick, late = station.peer(), station.peer()
     station.end_tick(quick, late)
     tip = Tip(840_001, TWO, 9.5, 10.0)
-    fan_out = FanOut(10.0, ((10.25, [quick.session]), (10.75, [late.session])))
-    nodes = {"fast": 1_000_000, "slow": 3_000_000}
-    station.recording.recorder.tip_told(ToldTip(tip, fan_out), nodes, 1_500_000)
+    told = ToldTip(tip, ((10.25, [quick.session]), (10.75, [late.session])))
+    station.recording.recorder.tip_told(told, {"fast": 1_000_000, "slow": 3_000_000}, 1_500_000)
     station.submit(quick, 1)
     station.end_tick(quick)
-    [(record, dictionary)] = station.happened(TipTold)
-    seen = Observation(0.0)
-    seen.take(record, dictionary)
-    [change] = seen.tips
-    assert (change.tip, change.height, change.nodes) == (TWO, 840_001, {"fast": 1.0, "slow": 3.0})
-    assert change.template_at == 1.5
-    # both sessions are of one machine: it had new work when its last connection had
-    assert change.delays == pytest.approx({(ADDRESS, "rig"): 0.75})
+    station.end_tick()
+    changes = [tip for seen in frames_of(station) for tip in seen.tips]
+    assert [(one.tip, one.height, one.nodes, one.template_at) for one in changes] == [
+        (TWO, 840_001, {"fast": 1.0, "slow": 3.0}, 1.5)
+    ] * 2
+    key = (ADDRESS, "rig")
+    assert [one.delays[key] for one in changes] == pytest.approx([0.25, 0.75])
+
+
+def test_a_frame_takes_one_slice_of_a_tip_and_the_next_is_due_at_once(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    station.template()
+    peer = station.peer()
+    station.end_tick(peer)
+    told = ToldTip(Tip(840_001, TWO, 9.5, 10.0), tuple((10.0 + n, [peer.session]) for n in range(3)))
+    station.recording.recorder.tip_told(told, {}, 1_500_000)
+    station.submit(peer, 1)
+    for _ in range(5):
+        station.end_tick(peer)
+    assert [len(seen.tips) for seen in frames_of(station)][-3:] == [1, 1, 1]
+
+
+def test_slices_wait_while_no_frame_can_be_written(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    station.template()
+    peer = station.peer()
+    station.end_tick(peer)
+    station.recording.recorder.tip_told(
+        ToldTip(Tip(840_001, TWO, 9.5, 10.0), ((10.5, [peer.session]),)), {}, 1_500_000
+    )
+    station.disk.room = 0
+    station.submit(peer, 1)
+    station.end_tick(peer)
+    station.disk.room = None
+    station.submit(peer, 2)
+    station.end_tick(peer)
+    assert sum(len(seen.tips) for seen in frames_of(station)) == 1
+
+
+def test_work_sent_before_a_tip_was_heard_of_is_on_the_one_before(tmp_path: Path) -> None:
+    """An announcement was under way when the new template came, and reached two of three miners before."""
+    station = Station(tmp_path)
+    station.template()
+    one, two, three = (station.peer().session for _ in range(3))
+    tip = Tip(840_001, TWO, 9.5, 10.0)
+    fan_out = FanOut(9.9, ((9.95, [one, two]), (10.05, [three, two]), (10.1, [one])))
+    told = ToldTip.of(tip, fan_out, 10.0)
+    assert told is not None
+    assert told.slices == ((10.05, [three, two]), (10.1, [one]))
+    assert ToldTip.of(tip, fan_out, 11.0) is None
+
+
+def test_who_is_sent_new_work_twice_was_kept_waiting_until_the_first(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    station.template()
+    one, two = (station.peer().session for _ in range(2))
+    fan_out = FanOut(10.0, ((10.1, [one]), (10.2, [one, two])))
+    told = ToldTip.of(Tip(840_001, TWO, 9.5, 10.0), fan_out, 10.0)
+    assert told is not None
+    assert told.slices == ((10.1, [one]), (10.2, [two]))
+
+
+def frames_of(station: Station) -> list[Observation]:
+    """What each frame shows."""
+    seen = []
+    for delivery in station.deliveries():
+        seen.append(Observation(0.0))
+        for record in delivery.frame.records:
+            seen[-1].take(record, delivery.dictionary)
+    return seen
