@@ -2,6 +2,9 @@
 
 It knows no figure of its own. What metrics there are, and what they mean, is in the catalogues of
 `pool.instruments`; a reading that no catalogue names is a bug.
+
+Gauges are written here, line by line as the client writes them: machines and groups are gauges by the ten
+thousand (docs/decisions/0024).
 """
 
 import importlib.metadata
@@ -12,12 +15,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from pool.gateway.readings import HIGHEST, SUM, Reading
 from pool.instruments.metric import Kind, Metric
 
 PREFIX = "engineroom_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_text_of: Callable[[float], str] = floatToGoString
 
 Figures = dict[tuple[str, ...], float]  # of one metric, by the values of its labels
 
@@ -30,33 +36,78 @@ class Exposition:
     """One page of metrics. `read` gives all readings of the moment; it is called in the renderer's thread."""
 
     def __init__(self, metrics: Sequence[Metric], read: Callable[[], Iterable[Reading]]) -> None:
+        self._names = [metric.name for metric in metrics]
+        self._read = read
+        self._gauges = [_Gauge(metric) for metric in metrics if metric.kind is Kind.GAUGE]
+        self._others = _Others([metric for metric in metrics if metric.kind is not Kind.GAUGE])
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(metrics, read))
+        self._registry.register(self._others)
         ProcessCollector(registry=self._registry)
 
     def render(self) -> bytes:
         """The page, in Prometheus's text format."""
-        return generate_latest(self._registry)
-
-
-class _Collector(Collector):
-    def __init__(self, metrics: Sequence[Metric], read: Callable[[], Iterable[Reading]]) -> None:
-        self._metrics = {metric.name: metric for metric in metrics}
-        self._read = read
-
-    def collect(self) -> Iterator[Family]:
-        by_name: dict[str, Figures] = {name: {} for name in self._metrics}
+        figures: dict[str, Figures] = {name: {} for name in self._names}
         sums: dict[str, Figures] = {}
         for (name, labels), value in self._read():
-            figures = by_name.get(name)
-            if figures is not None:
-                figures[labels] = value
-            elif name.endswith(SUM) and name.removesuffix(SUM) in by_name:
+            known = figures.get(name)
+            if known is not None:
+                known[labels] = value
+            elif name.endswith(SUM) and name.removesuffix(SUM) in figures:
                 sums.setdefault(name.removesuffix(SUM), {})[labels] = value
             else:
                 raise UnknownMetric(name)
-        for metric in self._metrics.values():
-            yield _family(metric, by_name[metric.name], sums.get(metric.name, {}))
+        self._others.figures, self._others.sums = figures, sums
+        gauges = "".join(gauge.text(figures[gauge.name]) for gauge in self._gauges)
+        return generate_latest(self._registry) + gauges.encode()
+
+
+class _Gauge:
+    """One gauge's lines. What they begin with is kept from page to page, while the series is there."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.name = metric.name
+        self._metric = metric
+        self._heads: dict[tuple[str, ...], str] = {}
+
+    def text(self, figures: Figures) -> str:
+        old, heads = self._heads, {}
+        lines = [self._about()]
+        for labels, value in figures.items():
+            head = heads[labels] = old.get(labels) or self._head(labels)
+            lines.append(f"{head} {_text_of(value)}\n")
+        self._heads = heads
+        return "".join(lines)
+
+    def _about(self) -> str:
+        name, meaning = PREFIX + self.name, _escaped(self._metric.meaning)
+        return f"# HELP {name} {meaning}\n# TYPE {name} gauge\n"
+
+    def _head(self, labels: tuple[str, ...]) -> str:
+        named = sorted(zip(self._metric.label_names, labels, strict=True))
+        shown = ",".join(f'{name}="{_escaped(value, quoted=True)}"' for name, value in named)
+        return f"{PREFIX}{self.name}{{{shown}}}" if shown else PREFIX + self.name
+
+
+def _escaped(text: str, *, quoted: bool = False) -> str:
+    escaped = text.replace("\\", r"\\").replace("\n", r"\n")
+    return escaped.replace('"', r"\"") if quoted else escaped
+
+
+class _Others(Collector):
+    """Counters, histograms and the build, which the client writes."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+        self.figures: dict[str, Figures] = {}
+        self.sums: dict[str, Figures] = {}
+
+    def collect(self) -> Iterator[Family]:
+        for metric in self._metrics:
+            figures = self.figures[metric.name]
+            if metric.kind is Kind.HISTOGRAM:
+                yield _histogram(metric, figures, self.sums.get(metric.name, {}))
+            else:
+                yield _counter(metric, figures)
         yield _build()
 
     def describe(self) -> Iterator[Family]:
@@ -64,24 +115,18 @@ class _Collector(Collector):
         return iter(())
 
 
-def _family(metric: Metric, figures: Figures, sums: Figures) -> Family:
-    name, names = PREFIX + metric.name, metric.label_names
-    if metric.kind is Kind.HISTOGRAM:
-        return _histogram(HistogramMetricFamily(name, metric.meaning, labels=names), figures, sums)
-    family: CounterMetricFamily | GaugeMetricFamily
-    if metric.kind is Kind.COUNTER:
-        family = CounterMetricFamily(name, metric.meaning, labels=names)
-        for zero in metric.every_series():
-            figures.setdefault(zero, 0.0)
-    else:
-        family = GaugeMetricFamily(name, metric.meaning, labels=names)
+def _counter(metric: Metric, figures: Figures) -> Family:
+    family = CounterMetricFamily(PREFIX + metric.name, metric.meaning, labels=metric.label_names)
+    for zero in metric.every_series():
+        figures.setdefault(zero, 0.0)
     for labels, value in figures.items():
         family.add_metric(labels, value)
     return family
 
 
-def _histogram(family: HistogramMetricFamily, figures: Figures, sums: Figures) -> Family:
+def _histogram(metric: Metric, figures: Figures, sums: Figures) -> Family:
     """Readings count each bucket for itself; Prometheus wants everything up to its bound."""
+    family = HistogramMetricFamily(PREFIX + metric.name, metric.meaning, labels=metric.label_names)
     rows: dict[tuple[str, ...], list[tuple[str, float]]] = {}
     for series, count in figures.items():
         rows.setdefault(series[:-1], []).append((series[-1], count))

@@ -20,7 +20,7 @@ from pool.farm.floor_clock import FloorClock
 from pool.farm.incidents import Incident, update
 from pool.farm.inventory import InventoryMachine
 from pool.farm.machine import MachineWatch
-from pool.farm.machine_state import MachineState
+from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member, MemberMemory
 from pool.farm.observation import MachineKey, Observation
 from pool.farm.pauses import Pause, is_silence_planned, pause_of
@@ -168,6 +168,11 @@ class Floor:
         """Where a machine stands; None for a stranger."""
         member = self.members.get(key)
         return None if member is None else member.place.group
+
+    def glances(self) -> list[tuple[Member, Glance]]:
+        """Every machine with what it shows now: some 15 µs each, for all that is summed up of them."""
+        at = self.time
+        return [(member, member.watch.glance(at)) for member in self.members.values()]
 
     def faults(self) -> Iterator[Fault]:
         """Every machine that is not as it should be."""

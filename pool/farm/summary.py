@@ -1,6 +1,6 @@
 """The farm in lines: its machines and groups, the worst first; for tables and charts. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -9,6 +9,7 @@ from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member
 from pool.farm.pauses import covers
 
+Glances = Sequence[tuple[Member, Glance]]  # as `Floor.glances` gives them
 STATE_RANK = {state: rank for rank, state in enumerate(("silent", "rejecting", "low", "new", "paused", "ok"))}
 MICROSECONDS = 1_000_000
 
@@ -149,12 +150,11 @@ class _Sum:
         self.expected = self.measured = self.missing = self.refused_work = self.all_work = 0.0
 
 
-def group_lines(floor: Floor) -> list[GroupLine]:
+def group_lines(glances: Glances) -> list[GroupLine]:
     """All groups, those that lie in others too, the one that misses most first."""
     sums: dict[str, _Sum] = {}
-    at = floor.time
-    for member in floor.members.values():
-        glance, state = member.watch.glance(at), member.watch.state
+    for member, glance in glances:
+        state = member.watch.state
         measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
         for _, path in member.place.groups():
             one = sums.get(path)
@@ -188,14 +188,13 @@ def group_lines(floor: Floor) -> list[GroupLine]:
     return sorted(lines, key=lambda one: (-one.missing, -one.faulty, one.group))
 
 
-def farm_sums(floor: Floor, group: str | None = None) -> FarmSums:
+def farm_sums(glances: Glances, group: str | None = None) -> FarmSums:
     """What the whole farm does and should do, or (`group`) what stands in one group."""
-    sums, at = FarmSums(), floor.time
+    sums = FarmSums()
     refused_work = all_work = 0.0
-    for member in floor.members.values():
+    for member, glance in glances:
         if group is not None and not covers(group, member.place.group):
             continue
-        glance = member.watch.glance(at)
         sums.add(member, glance)
         if member.watch.state not in (MachineState.PAUSED, MachineState.SILENT):
             refused_work += glance.refused_work

@@ -136,10 +136,11 @@ class FarmDesk:
 
     def report(self, group: str | None, market_network: Network | None) -> FarmReport:
         """The farm, or what is in a group, as it is now."""
-        sums, unix = farm_sums(self.floor), time.time()
+        glances, unix = self.floor.glances(), time.time()
+        sums = farm_sums(glances)
         return farm_report(
             self.floor,
-            sums if group is None else farm_sums(self.floor, group),
+            sums if group is None else farm_sums(glances, group),
             self._windows.estimates(self._now),
             self._finance(sums, market_network, unix),
             self.difficulty_of,
@@ -162,13 +163,14 @@ class FarmDesk:
 
     def readings(self, market_network: Network | None) -> Iterator[Reading]:
         """Everything that charts show of the farm."""
-        sums = farm_sums(self.floor)
+        glances = self.floor.glances()
+        sums = farm_sums(glances)
         yield from farm_readings.farm_readings(sums, self._windows.estimates(self._now))
         yield from farm_readings.incident_readings(self.floor)
         limit = self._settings.metrics.groups_limit
-        yield from farm_readings.group_readings(group_lines(self.floor), limit)
+        yield from farm_readings.group_readings(group_lines(glances), limit)
         limit = self._settings.metrics.workers_limit
-        yield from farm_readings.worker_readings(self.floor, self.difficulty_of, limit)
+        yield from farm_readings.worker_readings(self.floor, glances, self.difficulty_of, limit)
         yield from farm_readings.loss_readings(self.losses.totals, self._losses_per_day(market_network))
         yield from farm_readings.money_readings(self._finance(sums, market_network, time.time()))
 

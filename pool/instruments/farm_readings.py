@@ -6,9 +6,9 @@ from pool.farm.economics import Economics
 from pool.farm.finance import Finance
 from pool.farm.floor import Floor
 from pool.farm.hashrate import Rate
-from pool.farm.machine_state import MachineState
+from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member
-from pool.farm.summary import FarmSums, GroupLine
+from pool.farm.summary import FarmSums, Glances, GroupLine
 from pool.gateway.readings import Reading
 
 MOST_INCIDENTS = 200  # single machines are one each; a farm in such a state has an operator who looks already
@@ -52,18 +52,21 @@ def group_readings(lines: list[GroupLine], limit: int) -> Iterator[Reading]:
         yield ("group_rejected_ratio", label), line.refused
 
 
-def worker_readings(floor: Floor, difficulty_of: Callable[[float], float], limit: int) -> Iterator[Reading]:
+def worker_readings(
+    floor: Floor, glances: Glances, difficulty_of: Callable[[float], float], limit: int
+) -> Iterator[Reading]:
     """Six series for each machine, up to `limit` of them: those that are not well come first."""
-    members = sorted(floor.members.values(), key=_worst_first)
-    yield ("workers_shown", ()), float(min(limit, len(members)))
-    yield ("workers_cut", ()), float(max(0, len(members) - limit) + floor.turned_away)
-    for member in members[:limit]:
-        yield from _worker(floor, member, difficulty_of)
+    yield ("workers_shown", ()), float(min(limit, len(glances)))
+    yield ("workers_cut", ()), float(max(0, len(glances) - limit) + floor.turned_away)
+    for member, glance in sorted(glances, key=_worst_first)[:limit]:
+        yield from _worker(floor, member, glance, difficulty_of)
 
 
-def _worker(floor: Floor, member: Member, difficulty_of: Callable[[float], float]) -> Iterator[Reading]:
+def _worker(
+    floor: Floor, member: Member, glance: Glance, difficulty_of: Callable[[float], float]
+) -> Iterator[Reading]:
     labels = (member.account, member.worker, member.place.group)
-    glance, state = member.watch.glance(floor.time), member.watch.state
+    state = member.watch.state
     rate = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
     yield ("worker_hashrate_hashes_per_second", labels), rate
     if glance.expected is not None:
@@ -76,7 +79,8 @@ def _worker(floor: Floor, member: Member, difficulty_of: Callable[[float], float
         yield ("worker_best_share_difficulty", labels), difficulty_of(member.best_work)
 
 
-def _worst_first(member: Member) -> tuple[bool, str, str]:
+def _worst_first(one: tuple[Member, Glance]) -> tuple[bool, str, str]:
+    member, _ = one
     return (not member.is_faulty, member.worker, member.account)
 
 

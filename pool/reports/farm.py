@@ -78,7 +78,7 @@ def farm_report(
         ),
         sums=sums,
         incidents=tuple(incident_line(one, now_us) for one in incidents),
-        groups=tuple(line for line in group_lines(floor) if _is_of(group, line.group)),
+        groups=tuple(line for line in group_lines(floor.glances()) if _is_of(group, line.group)),
         machines=tuple(machine_lines(floor, difficulty_of, group)),
         losses=losses,
         finance=finance,

@@ -106,7 +106,7 @@ class Story:
 def told(settings: Settings) -> FarmReport:
     story = Story(settings)
     at = story.run()
-    sums = farm_sums(story.floor)
+    sums = farm_sums(story.floor.glances())
     per_hash = (NETWORK.subsidy_sats + 10_000_000) / NETWORK.work
     return farm_report(
         story.floor,

@@ -65,7 +65,7 @@ def shop() -> ShopFloor:
 
 
 def test_it_should_do_600_terahashes_and_does_what_2400_machines_do(shop: ShopFloor) -> None:
-    sums = farm_sums(shop.floor)
+    sums = farm_sums(shop.floor.glances())
     assert {state: count for state, count in sums.states.items() if count} == {"ok": 2_400, "silent": 100}
     assert sums.nameplate == pytest.approx(600e12)
     assert sums.running == pytest.approx(576e12, rel=0.001)
@@ -74,7 +74,7 @@ def test_it_should_do_600_terahashes_and_does_what_2400_machines_do(shop: ShopFl
 
 
 def test_each_row_has_its_500_and_the_second_misses_a_hundred(shop: ShopFloor) -> None:
-    lines = {line.group: line for line in group_lines(shop.floor)}
+    lines = {line.group: line for line in group_lines(shop.floor.glances())}
     # 2,500 / 40 = 62.5, so 63 racks; those on the borders at 500 and 1,500 are one of each row
     assert len(lines) == 1 + 5 + 63 + 2
     assert [lines[f"hall/row-{row}"].machines for row in range(5)] == [500] * 5
@@ -91,7 +91,7 @@ def test_what_is_lacking_is_told_as_few_incidents_not_as_a_hundred(shop: ShopFlo
 
 def test_its_money_is_that_of_the_machines_that_run(shop: ShopFloor) -> None:
     market = Market(network=THEN, coin_price=2_350.0)
-    found = Treasurer(POWER).finance(farm_sums(shop.floor), market, NOON)
+    found = Treasurer(POWER).finance(farm_sums(shop.floor.glances()), market, NOON)
     assert found.price_per_kwh == 0.9
     named, measured = found.nameplate.day, found.measured.day
     assert named.energy_kwh == pytest.approx(17_280)
@@ -109,7 +109,7 @@ def test_the_farm_of_two_halves_of_which_one_is_paused_saves_its_power_and_loses
     made = ShopFloor([msgspec.structs.replace(one, group=f"half-{n % 2}") for n, one in enumerate(listed())])
     made.pause("half-1")
     made.run(1)
-    sums = farm_sums(made.floor)
+    sums = farm_sums(made.floor.glances())
     assert (sums.paused, sums.paused_watts) == (pytest.approx(300e12), 300_000)
     found = Treasurer(POWER).finance(sums, Market(network=THEN, coin_price=2_350.0), NOON)
     # at noon's price half of 17,280 × 0.9 = 15,552 CNY unspent, half of 20,539.7 unearned: 7,776 − 10,269.85

@@ -24,7 +24,7 @@ def test_sums_of_machines_that_run_are_silent_and_are_paused(shop: ShopFloor) ->
     shop.hang(keys(["m-1"]))
     shop.pause("hall/row-2")
     shop.run(400)
-    sums = farm_sums(shop.floor)
+    sums = farm_sums(shop.floor.glances())
     assert sums.states == {"paused": 4, "silent": 1, "rejecting": 0, "low": 0, "new": 0, "ok": 3}
     # eight machines of 1 TH/s: four are paused; of the other four one is silent
     assert (sums.nameplate, sums.paused) == (4 * RATE, 4 * RATE)
@@ -34,15 +34,15 @@ def test_sums_of_machines_that_run_are_silent_and_are_paused(shop: ShopFloor) ->
 
 
 def test_sums_of_one_group_leave_the_others_out(shop: ShopFloor) -> None:
-    assert farm_sums(shop.floor, "hall/row-1").states["ok"] == 4
-    assert farm_sums(shop.floor, "hall").states["ok"] == 8
-    assert farm_sums(shop.floor, "hall/row").states["ok"] == 0
+    assert farm_sums(shop.floor.glances(), "hall/row-1").states["ok"] == 4
+    assert farm_sums(shop.floor.glances(), "hall").states["ok"] == 8
+    assert farm_sums(shop.floor.glances(), "hall/row").states["ok"] == 0
 
 
 def test_groups_within_groups_are_lines_and_the_one_that_misses_most_is_first(shop: ShopFloor) -> None:
     shop.hang(keys(["n-1", "n-2"]))
     shop.run(400)
-    lines = group_lines(shop.floor)
+    lines = group_lines(shop.floor.glances())
     found = {one.group: one for one in lines}
     assert {name: (one.machines, one.faulty) for name, one in found.items()} == {
         "hall": (8, 2),
@@ -62,9 +62,9 @@ def test_a_machine_of_which_everything_is_refused_counts_in_its_groups_refused_p
     for _ in range(60):
         shop.run(10)
         shop.refuse((ALICE, "m-2"), 1)
-    [hall, row] = group_lines(shop.floor)
+    [hall, row] = group_lines(shop.floor.glances())
     assert hall.refused == row.refused == pytest.approx(0.5, abs=0.01)
-    assert farm_sums(shop.floor).refused == pytest.approx(0.5, abs=0.01)
+    assert farm_sums(shop.floor.glances()).refused == pytest.approx(0.5, abs=0.01)
 
 
 def test_machines_are_lines_the_worst_first(shop: ShopFloor) -> None:
@@ -92,6 +92,6 @@ def test_a_machine_that_is_connected_and_never_delivers_is_silent_and_was_seen()
 
 def test_a_farm_without_machines_has_sums_of_nothing() -> None:
     floor = ShopFloor().floor
-    assert sum(farm_sums(floor).states.values()) == 0
-    assert farm_sums(floor).refused == 0
-    assert group_lines(floor) == machine_lines(floor, float, None) == []
+    assert sum(farm_sums(floor.glances()).states.values()) == 0
+    assert farm_sums(floor.glances()).refused == 0
+    assert group_lines(floor.glances()) == machine_lines(floor, float, None) == []

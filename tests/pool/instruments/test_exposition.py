@@ -1,6 +1,13 @@
 """The page that Prometheus scrapes: every metric that is promised, zeros from the start, whole histograms."""
 
+import itertools
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from pool.gateway.readings import Reading, histogram_readings
 from pool.instruments.metric import counter, gauge, histogram
@@ -51,6 +58,36 @@ def test_a_reading_that_no_catalogue_names_is_a_bug() -> None:
 
 def test_label_values_are_escaped() -> None:
     assert r'node="a\"b\\c"' in page((("height", ('a"b\\c',)), 1.0))
+
+
+@given(
+    labels=st.lists(st.tuples(st.text(), st.text()), unique=True),
+    values=st.lists(st.floats(), min_size=1),
+    meaning=st.text(),
+)
+def test_a_gauge_is_written_as_the_client_writes_it(
+    labels: list[tuple[str, str]], values: list[float], meaning: str
+) -> None:
+    figures = dict(zip(labels, itertools.cycle(values), strict=False))
+    place = gauge("place", meaning, site="a site's name", rack="a rack's name")
+    exposition = Exposition([place], lambda: [(("place", one), figure) for one, figure in figures.items()])
+    exposition.render()
+    family = GaugeMetricFamily("engineroom_place", meaning, labels=("site", "rack"))
+    for one, figure in figures.items():
+        family.add_metric(one, figure)
+    registry = CollectorRegistry()
+    registry.register(Given([family]))
+    assert exposition.render().endswith(b"\n" + generate_latest(registry)), "the second page too"
+
+
+class Given(Collector):
+    """Families as they were given."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
 
 
 def test_the_process_and_the_build_are_shown() -> None:

@@ -30,9 +30,9 @@ def reported(shop: ShopFloor, group: str | None = None, power: PowerSettings | N
     window = RateWindow(600, START)
     return farm_report(
         shop.floor,
-        farm_sums(shop.floor, group),
+        farm_sums(shop.floor.glances(), group),
         {"10m": window.estimate(shop.now)},
-        Treasurer(power).finance(farm_sums(shop.floor), market, shop.now),
+        Treasurer(power).finance(farm_sums(shop.floor.glances()), market, shop.now),
         float,
         group,
         round(shop.now * US),
