@@ -13,7 +13,6 @@ from pool.farm.presence import Presence
 from pool.farm.refusals import Refusals
 
 TEN_MINUTES_SECONDS = 600.0
-HOUR_SECONDS = 3600.0
 
 
 class MachineWatch:
@@ -27,7 +26,6 @@ class MachineWatch:
 
     __slots__ = (
         "_exposure",
-        "_hour",
         "_last_share_at",
         "_paused_since",
         "_presence",
@@ -52,7 +50,6 @@ class MachineWatch:
         self._terms = terms
         self._since = since
         self._ten_minutes = RateWindow(TEN_MINUTES_SECONDS, since)
-        self._hour = RateWindow(HOUR_SECONDS, since)
         self._refusals = Refusals(since)
         self._presence = Presence(since, START_GRACE_SECONDS)
         self._exposure = Exposure(terms, since, expected_hashes_per_second)
@@ -107,7 +104,6 @@ class MachineWatch:
             self._exposure.change_difficulty(share_work)
         self._last_share_at = at
         self._ten_minutes.add(at, work, work_squared)
-        self._hour.add(at, work, work_squared)
         self._refusals.credit(at, work, work_squared, self._terms.rejecting_percent)
         self._heard(at, work, work_squared)
 
@@ -165,13 +161,11 @@ class MachineWatch:
     def view(self, now: float) -> MachineView:
         """All that is shown of it."""
         exposure, presence = self._exposure, self._presence
-        share_work = exposure.share_work or None
         return MachineView(
             state=self.state,
             state_since=self.state_since,
             never_seen=self.state is MachineState.SILENT and self._last_share_at is None,
-            ten_minutes=self._ten_minutes.estimate(now, share_work),
-            hour=self._hour.estimate(now, share_work),
+            ten_minutes=self._ten_minutes.estimate(now, exposure.share_work or None),
             expected=exposure.rate,
             is_learned=exposure.given is None and exposure.rate is not None,
             delivered=exposure.tests.delivered if self.state is MachineState.LOW else None,
@@ -198,7 +192,6 @@ class MachineWatch:
         return MachineMemory(
             since=self._since,
             ten_minutes=self._ten_minutes.export(),
-            hour=self._hour.export(),
             refusals=self._refusals.export(),
             exposure=self._exposure.export(),
             last_share_at=self._last_share_at,
@@ -220,7 +213,6 @@ class MachineWatch:
         on with its first share. What was silent stays so until then."""
         watch = cls(terms, memory.since, None, paused_since)
         watch._ten_minutes = RateWindow.restore(memory.ten_minutes)
-        watch._hour = RateWindow.restore(memory.hour)
         watch._refusals = Refusals.restore(memory.refusals)
         watch._exposure = Exposure.restore(memory.exposure, terms, at, expected_hashes_per_second)
         watch._presence.expect(at, START_GRACE_SECONDS)

@@ -42,7 +42,6 @@ class MachineView(msgspec.Struct, frozen=True, kw_only=True):
     state_since: float
     never_seen: bool
     ten_minutes: Rate
-    hour: Rate
     expected: float | None
     is_learned: bool
     delivered: float | None
@@ -74,7 +73,6 @@ class MachineMemory(msgspec.Struct, frozen=True, kw_only=True):
 
     since: float
     ten_minutes: RateWindowState
-    hour: RateWindowState
     refusals: RefusalsState
     exposure: ExposureState
     last_share_at: float | None
