@@ -24,7 +24,7 @@ from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member, MemberMemory
 from pool.farm.observation import MachineKey, Observation
 from pool.farm.pauses import Pause, is_silence_planned, pause_of
-from pool.farm.places import Places
+from pool.farm.places import NOWHERE, Places
 
 LONGEST_MEMORY_SECONDS = 86_400.0
 INCIDENT_SECONDS = 2.0  # how often faults are explained anew: some 15 ms for all of 2,500
@@ -276,6 +276,10 @@ class Floor:
         ]
         for key in gone:
             self._forget(key)
+        if gone and self._places.make_room(member.place for member in self.members.values()):
+            for member in self.members.values():
+                if member.place == NOWHERE:  # for want of room, perhaps
+                    member.place = self._places.place(member.account, member.worker)
         self._succeed(at)
         self._turned_away = {
             key: seen_at

@@ -15,8 +15,8 @@ from config.farm_rules import POSITION, levels_of
 from pool.farm.inventory import UNGROUPED, WHOLE_FARM, Inventory, InventoryMachine
 
 LONGEST_LABEL = 64  # as long as a worker name may be
-MOST_GROUPS = 10_000
-# By pattern. A farm of a hundred thousand machines in racks of forty has 2,500; each costs memory and a line.
+MOST_GROUPS = 10_000  # by pattern, of machines that are known
+# A farm of a hundred thousand machines in racks of forty has 2,500; each costs memory and a line.
 MOST_REMEMBERED = 200_000  # machines; beyond, all is forgotten and worked out again at a few µs each
 _UNSAFE = re.compile(r'["\\/]')
 _WORD = re.compile(r"([^\W\d_]{1,32})(?:[-_ .]\S{1,4}|\d{1,4})")
@@ -74,6 +74,16 @@ class Places:
                 self._known.clear()
             found = self._known[key] = self._looked_up(account, worker)
         return found
+
+    def make_room(self, standing: Iterable[Place]) -> bool:
+        """Where there are as many groups as may be, forget those in which nobody stands. False: there was
+        room."""
+        if len(self._by_pattern) < MOST_GROUPS:
+            return False
+        used = {place.levels for place in standing}
+        self._by_pattern = {levels: levels for levels in self._by_pattern if levels in used}
+        self._known.clear()
+        return True
 
     def _looked_up(self, account: str, worker: str) -> Place:
         machine = self.inventory.machine(account, worker)

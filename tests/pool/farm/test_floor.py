@@ -355,3 +355,18 @@ def test_on_a_pool_for_others_only_the_operators_machines_are_incidents() -> Non
     made.run(120)
     assert made.states() == {"silent": 2}
     assert [fault.machine for fault in made.floor.faults()] == [f"{ALICE}.rig"]
+
+
+def test_a_machine_that_found_no_group_for_strangers_names_has_its_own_when_they_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pool.farm.places.MOST_GROUPS", 3)
+    shop = ShopFloor()
+    strangers = keys(["z-1-1", "z-2-1", "z-3-1"], BOB)
+    shop.join(strangers)
+    shop.join(keys(["a-7-1"]))
+    assert shop.member("a-7-1").place.group == "ungrouped"
+    shop.run(30)
+    shop.leave(strangers)
+    shop.run(100)
+    assert shop.member("a-7-1").place.group == "a/rack-7"

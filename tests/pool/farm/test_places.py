@@ -82,6 +82,18 @@ def test_names_that_strangers_invent_make_no_end_of_groups() -> None:
     assert places.place("x", str(MOST_GROUPS)).group == "ungrouped"
 
 
+def test_groups_in_which_nobody_stands_any_more_make_room_for_others() -> None:
+    places = Places(pattern="(?P<site>[0-9]+)")
+    standing = [places.place("x", "0"), places.place("x", "1")]
+    assert not places.make_room(standing), "there is room"
+    for number in range(2, MOST_GROUPS):
+        places.place("x", str(number))
+    assert places.place("x", "20000") == NOWHERE
+    assert places.make_room(standing)
+    assert places.place("x", "20000").group == "site-20000"
+    assert places.place("x", "1").group == "site-1"
+
+
 def test_only_the_accounts_that_are_named_are_the_farms() -> None:
     assert Places().has("bc1any")
     assert [Places(accounts=["bc1one"]).has(account) for account in ("bc1one", "bc1two")] == [True, False]
