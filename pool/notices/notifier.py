@@ -42,7 +42,7 @@ class Notifier:
     def open(
         cls, settings: Settings, now_us: Callable[[], int], patience: Patience | None = None
     ) -> "Notifier | None":
-        """As the settings have it; None where nobody is to be told. Blocking; raises OSError."""
+        """As the settings have it; None where nobody is to be told. Blocking."""
         targets = targets_of(settings)
         if not targets:
             return None

@@ -41,7 +41,7 @@ class Outbox:
 
     @classmethod
     def open(cls, directory: Path, targets: Sequence[Target]) -> "Outbox":
-        """As the last process left it. Blocking; raises OSError. What cannot be read is set aside."""
+        """As the last process left it. Blocking. What cannot be read is set aside."""
         path = directory / FOLDER / FILE
         return cls(path, targets, _read(path))
 
@@ -100,6 +100,8 @@ def _read(path: Path) -> Queue:
         queue = msgspec.json.decode(path.read_bytes(), type=Queue)
     except FileNotFoundError:
         return Queue()
+    except OSError as error:
+        return _set_aside(path, f"cannot be read ({error.strerror or error})")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _set_aside(path, f"cannot be read ({error})")
     if queue.version > VERSION:
@@ -108,9 +110,13 @@ def _read(path: Path) -> Queue:
 
 
 def _set_aside(path: Path, why: str) -> Queue:
-    """Money does not depend on it: the accounts go on, and notices begin with what happens from now on."""
+    """Money does not depend on it: the accounts go on, and notices begin with what happens from now on. Where
+    it cannot be moved either, the first notice that has to be kept says so."""
     aside = path.with_suffix(".unreadable")
-    path.rename(aside)
+    try:
+        path.rename(aside)
+    except OSError:
+        aside = path
     log.error(LogEvent.OUTBOX_SET_ASIDE, path=path, why=why, aside=aside.name)
     return Queue()
 

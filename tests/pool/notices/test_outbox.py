@@ -93,6 +93,17 @@ async def test_a_file_that_cannot_be_read_is_set_aside_and_told(
     assert record.message.endswith("it is kept as outbox.unreadable, and what waited in it is not sent")
 
 
+async def test_a_file_that_the_disk_does_not_give_keeps_nobody_from_going_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FOLDER).write_text("a file where the folder belongs")
+    outbox = Outbox.open(tmp_path, [OWN])
+    (record,) = caplog.records
+    assert "cannot be read (Not a directory): it is kept as outbox.json" in record.message
+    with pytest.raises(OSError, match="notices"):
+        await outbox.take(incidents(1), NOW_US)
+
+
 async def test_what_could_not_be_written_has_not_happened(tmp_path: Path) -> None:
     outbox = Outbox.open(tmp_path, [OWN])
     (tmp_path / FOLDER).write_text("a file where the folder belongs")
