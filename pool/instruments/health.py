@@ -10,7 +10,7 @@ _UNWRITABLE = (Alarm.FULL, Alarm.SYNC, Alarm.WRITE)
 
 
 class Check(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One condition, and what is the matter where it does not hold."""
+    """One condition, and what is the matter where it does not hold, or not everywhere."""
 
     is_ok: bool = msgspec.field(name="ok")
     cause: str | None = None
@@ -29,9 +29,8 @@ class Health(msgspec.Struct, frozen=True):
 
 def judge(board: Board, now: float, database_trouble: str | None) -> Health:
     """By the newest frames of the gateways; `database_trouble` is None where the accounts can be written."""
-    is_seen = any(board.is_up(source, now) for source in board.gateways)
     checks = {
-        "gateway": _check(is_seen, "no gateway has written a frame lately"),
+        "gateway": _gateway(board, now),
         "node": _check(any(board.reading("has_work")), "no node supplies work"),
         "job": _job(board, now),
         "spool": _spool(board),
@@ -44,6 +43,14 @@ def judge(board: Board, now: float, database_trouble: str | None) -> Health:
 def unanswered(cause: str) -> Health:
     """Where nothing can be said of the gateways."""
     return Health("not ready", {"instruments": Check(False, cause)})
+
+
+def _gateway(board: Board, now: float) -> Check:
+    """One is enough to be ready: miners of the others find it, if they are pointed to it."""
+    missing = [source for source in board.gateways if not board.is_up(source, now)]
+    if len(missing) == len(board.gateways):
+        return Check(False, "no gateway has written a frame lately")
+    return Check(True, f"{', '.join(missing)}: no frame lately" if missing else None)
 
 
 def _job(board: Board, now: float) -> Check:

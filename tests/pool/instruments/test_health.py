@@ -48,5 +48,13 @@ def test_what_is_missing_is_named(
     assert cause in (health.checks[check].cause or "")
 
 
+def test_one_gateway_of_two_is_enough_and_the_other_is_named() -> None:
+    board = board_of()
+    observed(board, Writer(list(INSTRUMENTS)).frame(START - 60), source="gateway-1")
+    health = judge(board, START + 2, None)
+    assert health.is_ready
+    assert health.checks["gateway"] == Check(True, "gateway-1: no frame lately")
+
+
 def test_a_disk_that_hangs_is_a_cause_too() -> None:
     assert not unanswered("the disk hangs").is_ready
