@@ -20,6 +20,7 @@ from pool.spool.tail import Delivery
 BEHIND_SECONDS = 5.0
 # A gateway shows a frame each second, and says a second later that it is synced. One that is further behind
 # has stopped, and time goes on without it.
+GONE_SECONDS = 86_400.0  # long enough to be missed by somebody
 
 
 class GatewayState(msgspec.Struct):
@@ -112,6 +113,15 @@ class Board:
         newest = [state.at for state in self.gateways.values() if not state.is_closed]
         seen = min((at for at in newest if now - at < BEHIND_SECONDS), default=now - 1.0)
         self._observed_at = max(self._observed_at, seen)
+
+    def forget_gone(self, now: float) -> list[str]:
+        """Forget gateways that have shown nothing for a day, while another works: those were taken away."""
+        if not any(self.is_up(source, now) for source in self.gateways):
+            return []
+        gone = [source for source, state in self.gateways.items() if now - state.at >= GONE_SECONDS]
+        for source in gone:
+            del self.gateways[source]
+        return gone
 
     # ------------------------------------------------------------------ out
 

@@ -128,6 +128,9 @@ class Instruments:
                 return []
             self._board.looked(time.time())
             board = self._board
+            for source in board.forget_gone(time.time()):
+                log.info(LogEvent.GATEWAY_FORGOTTEN, gateway=_number(source))
+                self.desk.floor.gateway_ended(source, board.now)
             self.desk.advance(board.now, board.missing_seconds, is_working=self._is_working)
             self._sizes = list(self._spool_sizes(time.time()))
         except (OSError, SpoolError) as error:
@@ -254,9 +257,10 @@ class Instruments:
         accounts = self._links.accounts
         yield from (AccountFigures() if accounts is None else accounts).readings()
         if accounts is not None:
-            for source, at in accounts.applied_at.items():
-                lag = self._board.gateways[source].at - at if source in self._board.gateways else 0.0
-                yield ("frame_lag_seconds", (_number(source),)), max(0.0, lag)
+            for source, state in self._board.gateways.items():
+                if source in accounts.applied_at:
+                    lag = state.at - accounts.applied_at[source]
+                    yield ("frame_lag_seconds", (_number(source),)), max(0.0, lag)
         yield from histogram_readings("accountant_stall_seconds", self._stall.late)
         yield ("accountant_start_time_seconds", ()), self._started_at
         yield ("metrics_render_seconds", ()), self._render_seconds

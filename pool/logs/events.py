@@ -356,6 +356,9 @@ class LogEvent(enum.Enum):
         "it",
         "The accounts are kept all the same; it is tried again every ten seconds.",
     )
+    SOCKET_REFUSED = Entry(
+        "cannot be asked at {path}: {error}", "`engineroom farm` finds nobody there; it is tried again."
+    )
     CHARTS_SKIPPED = Entry(
         "{error}; the charts go on behind it", "Frames are missing or damaged: the charts have a hole."
     )
@@ -366,6 +369,10 @@ class LogEvent(enum.Enum):
     INSTRUMENTS_FAILED = Entry(
         "the instruments have failed by a bug and begin anew in {pause_seconds:g} s, with empty windows",
         "The accounts go on. What they remembered is kept as instruments.failed: report it with this line.",
+    )
+    GATEWAY_FORGOTTEN = Entry(
+        "gateway {gateway} has written nothing for a day, while another works: it is shown no more",
+        "It was taken away; if it was not, it comes back with its first frame.",
     )
     CHARTS_NOT_KEPT = Entry(
         "what the charts' windows hold is not kept: {error}",

@@ -28,6 +28,7 @@ from pool.spool.tail import Delivery
 from tests.pool.spool.writing import DIFFICULTY, NAME, share
 
 START = 1_800_000_000.0
+DAY = 86_400.0
 SHARE_WORK = 2**32
 # A network whose blocks take four shares: 2^256 / 2^222 = 2^34 = 4 × 2^32.
 TEMPLATE = TemplateFacts(
@@ -97,6 +98,17 @@ def test_a_gateway_that_has_stopped_does_not_stop_the_clock() -> None:
     board.looked(START + 1000)
     assert board.now == START + 999
     assert not board.is_up("gateway-0", START + 1000)
+
+
+def test_a_gateway_that_was_taken_away_is_forgotten_after_a_day_if_another_works() -> None:
+    board, one, other = Board(START), Writer(), Writer()
+    observed(board, one.frame(START), source="gateway-0")
+    assert board.forget_gone(START + 2 * DAY) == [], "the only one: the pool is down"
+    observed(board, other.frame(START + DAY - 1), source="gateway-1")
+    assert board.forget_gone(START + DAY - 1) == []
+    observed(board, other.frame(START + DAY), source="gateway-1")
+    assert board.forget_gone(START + DAY) == ["gateway-0"]
+    assert list(board.gateways) == ["gateway-1"]
 
 
 def test_while_frames_come_time_is_that_of_the_newest_that_every_gateway_has_shown() -> None:

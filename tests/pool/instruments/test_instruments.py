@@ -31,8 +31,8 @@ KEY = (NAME.account, NAME.worker)
 class Gateway:
     """One process of a gateway: a segment that grows, a frame for each call."""
 
-    def __init__(self, spool: Path, epoch: str, at: float) -> None:
-        self.folder = spool / "gateway-0"
+    def __init__(self, spool: Path, epoch: str, at: float, number: int = 0) -> None:
+        self.folder = spool / f"gateway-{number}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = segment_path(self.folder, epoch, 1, 1)
         first = head(1, epoch=epoch, at_us=round(at * 1e6), definitions=DEFINITIONS)
@@ -102,6 +102,27 @@ async def test_a_gateways_next_process_has_none_of_the_connections_of_the_one_be
     instruments.look()
     assert not instruments.desk.floor.members[KEY].is_connected
     assert instruments.desk.floor.members[KEY].watch.state.value == "new", "it has its time to be back"
+
+
+async def test_who_was_connected_to_a_gateway_that_is_gone_for_good_is_not_any_more(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pool.instruments.board.GONE_SECONDS", 15.0)
+    caplog.set_level("INFO")
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    gone = Gateway(spool, "a" * 16, now - 22)
+    instruments = Instruments(settings, Links())
+    gone.frame(now - 21, HAS_WORK, Joined(1, "cgminer/4.12"))
+    gone.frame(now - 20, share())
+    gone.frame(now - 19)
+    instruments.look()
+    assert instruments.desk.floor.members[KEY].is_connected
+    working = Gateway(spool, "b" * 16, now - 3, number=1)
+    working.frame(now - 2, HAS_WORK)
+    working.frame(now - 1)
+    instruments.look()
+    assert not instruments.desk.floor.members[KEY].is_connected
+    assert "gateway 0 has written nothing for a day" in caplog.text
 
 
 async def test_a_group_that_nobody_is_in_is_refused_with_those_that_it_may_be(settings: Settings) -> None:
