@@ -11,7 +11,6 @@ import contextlib
 import os
 import socket
 import time
-from collections import ChainMap
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from pool.accounting.block_watch import BlockWatch
 from pool.accounting.bought import priced_slot
 from pool.accounting.chain import BestNode, best_node
 from pool.accounting.changes import Changes
-from pool.accounting.control import SOCKET_NAME, ControlSocket, Operation
+from pool.accounting.control import SOCKET_NAME, ControlSocket
 from pool.accounting.holding import hold_everything
 from pool.accounting.intake import Horizon, Intake
 from pool.accounting.journal import Journal
@@ -125,9 +124,7 @@ class Accountant:
         self.wallet = wallet if wallet is not None else self._opened_wallet()
         self.payer = self._payer()
         self.operations = self._operations()
-        self.more_operations: dict[str, Operation] = {}  # of others in this process, asked on the same socket
-        operations = ChainMap(self.more_operations, dict(self.operations.by_name()))
-        self._control = ControlSocket(self._directory / SOCKET_NAME, operations)
+        self._control = ControlSocket(self._directory / SOCKET_NAME, self.operations.by_name())
         self.notifier = Notifier.open(settings, now_us)
         self._plans: PlanMaker | None = None
         self._troubles: set[str] = set()

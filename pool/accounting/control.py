@@ -1,8 +1,8 @@
-"""[shell] The accountant's ear: a Unix socket on which commands ask for what only the one writer may do.
+"""[shell] The accountant's ear: Unix sockets on which commands ask for what only the one writer may do.
 
 One request and one answer a connection, each one JSON line: {"version", "name", "arguments"} →
-{"result"} | {"error"}. The socket is in the data directory and readable by its owner alone; whoever may open
-it may pay out.
+{"result"} | {"error"}. Sockets are in the data directory and readable by their owner alone; whoever may open
+them may pay out.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from pool.logs.log import Log
 
 VERSION = 1
 SOCKET_NAME = "accountant.sock"
+INSTRUMENTS_SOCKET = "instruments.sock"  # of the same process, also before its accounts are open
 LONGEST_LINE_BYTES = 1 << 20
 LONGEST_ANSWER_BYTES = 64 << 20
 # A preview has a line of some 200 bytes for each account that is owed something: a third of a million.
@@ -28,6 +29,7 @@ ANSWER_SECONDS = 600.0
 # A payment of a thousand outputs waits for the node's wallet, which signs for minutes on a small machine.
 PATIENCE_SECONDS = 5.0
 CLOSING_SECONDS = 10.0
+TAKING_OVER_SECONDS = 2.0
 TOO_LONG = b"too long"  # stands for a line that was
 
 log = Log("engineroom.accounting")
@@ -69,6 +71,28 @@ class ControlSocket:
         self._silent: set[asyncio.StreamWriter] = set()  # connected, and nothing asked yet
         self._at_work: set[asyncio.Task[None]] = set()
 
+    async def serve(self) -> None:
+        """Listen until cancelled, from when no other process answers here. That the socket cannot be made is
+        told once, and it is tried again."""
+        is_told = False
+        try:
+            while self._server is None:
+                try:
+                    self._path.parent.mkdir(parents=True, exist_ok=True)
+                    if not await _is_answered(self._path):
+                        await self.open()
+                        break
+                except OSError as error:
+                    if not is_told:
+                        is_told = True
+                        log.error(
+                            LogEvent.SOCKET_REFUSED, path=self._path, error=error.strerror or str(error)
+                        )
+                await asyncio.sleep(TAKING_OVER_SECONDS)
+            await asyncio.Event().wait()
+        finally:
+            await self.close()
+
     async def open(self) -> None:
         """Listen. A socket that an earlier process left is replaced: the lease says that it is gone."""
         with contextlib.suppress(FileNotFoundError):
@@ -89,9 +113,9 @@ class ControlSocket:
         """Take no more requests, and let what has been asked be answered."""
         if self._server is None:
             return
-        self._server.close()
         with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+            self._path.unlink()  # first: who comes next makes another as soon as this one is not answered
+        self._server.close()
         for writer in self._silent:
             writer.close()
         if self._at_work:
@@ -148,6 +172,7 @@ async def ask(
     directory: Path,
     name: str,
     *,
+    socket_name: str = SOCKET_NAME,
     still_waiting: Callable[[], object] = lambda: None,
     patience_seconds: float = PATIENCE_SECONDS,
     **arguments: Any,
@@ -158,7 +183,7 @@ async def ask(
     hangs up has not asked, unless the accountant has begun. Raises Refused with its reason, NobodyThere where
     none runs.
     """
-    path = directory / SOCKET_NAME
+    path = directory / socket_name
     try:
         with _short(path) as short:
             reader, writer = await asyncio.open_unix_connection(short, limit=LONGEST_ANSWER_BYTES)
@@ -188,6 +213,16 @@ async def ask(
     if answer.error is not None:
         raise Refused(answer.error)
     return answer.result
+
+
+async def _is_answered(path: Path) -> bool:
+    try:
+        with _short(path) as short:
+            _, writer = await asyncio.open_unix_connection(short)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    writer.close()
+    return True
 
 
 async def _is_gone(reader: asyncio.StreamReader) -> bool:

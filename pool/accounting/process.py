@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 
 from config.schema import Settings
 from pool.accounting.accountant import Accountant
+from pool.accounting.control import INSTRUMENTS_SOCKET, ControlSocket
 from pool.accounting.journal_reading import JournalError, JournalInUse
 from pool.accounting.matching import HistoriesDiffer
 from pool.app import stop_on_signals
@@ -40,7 +42,6 @@ async def run_accountant(
             accountant = await _opened(settings, opening, stop, letting_go_seconds)
             if accountant is not None:
                 keeper.links.opened(accountant.figures, accountant.notifier)
-                accountant.more_operations["farm"] = keeper.farm
                 await accountant.run(stop)
     except* DatabaseUnavailable as group:
         for gone in _leaves(group):
@@ -55,14 +56,19 @@ async def run_accountant(
 
 @contextlib.asynccontextmanager
 async def _instruments(settings: Settings) -> AsyncIterator[InstrumentKeeper]:
-    """The instruments, before the accounts are open and for as long as they are kept."""
+    """The instruments and their socket, before the accounts are open and for as long as they are kept."""
     keeper = InstrumentKeeper(settings)
-    showing = asyncio.create_task(keeper.run(), name="instruments")
+    control = ControlSocket(Path(settings.data_directory) / INSTRUMENTS_SOCKET, {"farm": keeper.farm})
+    tasks = [
+        asyncio.create_task(keeper.run(), name="instruments"),
+        asyncio.create_task(control.serve(), name="instruments' socket"),
+    ]
     try:
         yield keeper
     finally:
-        showing.cancel()
-        await asyncio.gather(showing, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -38,7 +38,7 @@ def farm(
         return
     if config is None:
         raise typer.BadParameter("name the settings file", param_hint="-c")
-    from pool.accounting.control import NobodyThere, Refused, ask
+    from pool.accounting.control import INSTRUMENTS_SOCKET, NobodyThere, Refused, ask
     from pool.commands.farm_view import print_farm
     from pool.reports.farm import FarmReport
     from pool.reports.rendering import json_text, stdout_console
@@ -46,7 +46,7 @@ def farm(
     directory = Path(load_settings(config).data_directory)
     wanted = None if group is None else group.strip("/ ")
     try:
-        answer = run(ask(directory, "farm", group=wanted))
+        answer = run(ask(directory, "farm", socket_name=INSTRUMENTS_SOCKET, group=wanted))
     except (Refused, NobodyThere) as error:
         fail(str(error))
     report = msgspec.convert(answer, FarmReport)

@@ -17,6 +17,7 @@ from pool.accounting.control import (
     Answer,
     ControlSocket,
     NobodyThere,
+    Operation,
     Refused,
     ask,
 )
@@ -121,6 +122,59 @@ async def test_what_is_no_request_is_answered_in_one_line(
     assert why in answer.error
     assert "\n" not in answer.error
     assert desk.asked == []
+
+
+async def test_who_serves_without_a_lease_waits_for_the_process_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pool.accounting.control.TAKING_OVER_SECONDS", 0.01)
+    path = tmp_path / "data" / SOCKET_NAME
+    first = asyncio.create_task(ControlSocket(path, {"who": _says("first")}).serve())
+    while await _who(path) != "first":
+        await asyncio.sleep(0)
+    second = asyncio.create_task(ControlSocket(path, {"who": _says("second")}).serve())
+    for _ in range(5):
+        await asyncio.sleep(0.01)
+        assert await _who(path) == "first"
+    first.cancel()
+    while await _who(path) != "second":
+        await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.gather(first, second, return_exceptions=True)
+    assert not path.exists()
+
+
+async def test_a_socket_that_cannot_be_made_is_told_once_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pool.accounting.control.TAKING_OVER_SECONDS", 0.01)
+    path = tmp_path / "data" / SOCKET_NAME
+    path.parent.write_text("a file where the directory belongs")
+    serving = asyncio.create_task(ControlSocket(path, {"who": _says("me")}).serve())
+    while not caplog.records:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    path.parent.unlink()
+    while await _who(path) != "me":
+        await asyncio.sleep(0)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    assert [f"cannot be asked at {path}" in record.message for record in caplog.records] == [True]
+
+
+def _says(name: str) -> Operation:
+    async def who() -> str:
+        return name
+
+    return who
+
+
+async def _who(path: Path) -> str | None:
+    try:
+        found: str = await ask(path.parent, "who", socket_name=path.name)
+    except (NobodyThere, Refused):
+        return None
+    return found
 
 
 @pytest.mark.usefixtures("control")

@@ -10,7 +10,7 @@ import pytest
 
 from config.loading import load
 from pool.accounting.accountant import Accountant
-from pool.accounting.control import Operation
+from pool.accounting.control import INSTRUMENTS_SOCKET
 from pool.accounting.directories import JOURNAL
 from pool.accounting.process import run_accountant
 from pool.instruments.account_figures import AccountFigures
@@ -177,6 +177,19 @@ async def test_it_may_be_told_to_stop_while_it_waits(tmp_path: Path) -> None:
         assert await accountant.stop() == 0
 
 
+async def test_the_farm_is_shown_while_the_database_is_away(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    file = settings_in(tmp_path, f"database: postgresql://engineroom@127.0.0.1:{port}/none\n")
+    async with RunningAccountant(file) as accountant:
+        await accountant.says("the accounts cannot be opened yet")
+        while not (tmp_path / "data" / INSTRUMENTS_SOCKET).exists():
+            await asyncio.sleep(0.01)
+        shown = await engineroom("farm", "-c", file)
+        assert (shown.code, shown.out.splitlines()[0]) == (0, "no machine yet"), shown
+        assert await accountant.stop() == 0
+    assert not (tmp_path / "data" / INSTRUMENTS_SOCKET).exists()
+
+
 async def test_a_failing_end_of_the_accounts_gives_code_3_and_every_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,9 +197,6 @@ async def test_a_failing_end_of_the_accounts_gives_code_3_and_every_line(
 
     class Breaking:
         figures, notifier = AccountFigures(), None
-
-        def __init__(self) -> None:
-            self.more_operations: dict[str, Operation] = {}
 
         async def run(self, stop: asyncio.Event) -> None:
             raise ExceptionGroup("two duties", [OSError("a disk"), OSError("another disk")])
