@@ -45,7 +45,7 @@ bench: $(VENV)/.dev  ## CPU per share, time to 5,000 connections, memory per con
 	@$(BIN)/python -m tests.benchmarks.run
 	@$(BIN)/python -m tests.benchmarks.accounts
 
-bench-farm: $(VENV)/.dev  ## 2,500 simulated machines, twenty broken: who is named and when; half an hour; asserts nothing
+bench-farm: $(VENV)/.dev  ## 2,500 simulated machines, twenty broken: who is named and when; half an hour
 	@$(BIN)/python -m tests.benchmarks.farm
 
 format: $(VENV)/.dev  ## format the code
