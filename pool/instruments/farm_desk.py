@@ -14,7 +14,8 @@ from config.schema import Settings
 from pool.farm.coin_price import NoCoinPrice, read_coin_price
 from pool.farm.economics import Network
 from pool.farm.finance import Finance, Market, Treasurer
-from pool.farm.floor import Floor, FloorMemory, FloorRules
+from pool.farm.floor import Floor, FloorMemory
+from pool.farm.floor_rules import FloorRules
 from pool.farm.hashrate import RateWindowState
 from pool.farm.inventory import TERA
 from pool.farm.observation import Observation

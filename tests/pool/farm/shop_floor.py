@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pool.farm.floor import Floor, FloorMemory, FloorRules
+from pool.farm.floor import Floor, FloorMemory
+from pool.farm.floor_rules import FloorRules
 from pool.farm.inventory import Inventory, InventoryMachine
 from pool.farm.member import Member
 from pool.farm.observation import MachineKey, Observation, Refusals, Shares

@@ -15,7 +15,8 @@ from config.schema import Settings
 from pool.commands.farm_view import print_farm
 from pool.farm.economics import Network
 from pool.farm.finance import Market, Treasurer
-from pool.farm.floor import Floor, FloorRules
+from pool.farm.floor import Floor
+from pool.farm.floor_rules import FloorRules
 from pool.farm.hashrate import RateWindow
 from pool.farm.observation import MachineKey, Observation, Refusals, Shares, TipSeen
 from pool.farm.pauses import Pause

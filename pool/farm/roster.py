@@ -1,0 +1,154 @@
+"""The roster: which machines there are, and which of them the list's entries are. Pure; it judges none.
+
+Machines come from the inventory and from what connects. What was never listed is forgotten when it has been
+gone for as long as it was there, a day at most, so that whoever invents names costs nothing for long.
+
+An entry of the inventory is one machine. It is the first that comes under its name, until that one is gone
+and another has come: the same machine, set to another address.
+"""
+
+from collections.abc import Iterable
+
+from pool.farm.floor_rules import FloorRules
+from pool.farm.inventory import InventoryMachine
+from pool.farm.machine import MachineWatch
+from pool.farm.member import Member, MemberMemory
+from pool.farm.observation import MachineKey
+from pool.farm.places import NOWHERE, Places
+
+LONGEST_MEMORY_SECONDS = 86_400.0
+SUCCESSION_SECONDS = 60.0  # a machine that was set to another address is back by then, or it is another one
+TURNED_AWAY_SECONDS = 600.0  # how long one that found no room is counted, as long as its hashrate would show
+MOST_TURNED_AWAY = 10_000  # names that are counted; whoever invents more has made the point
+RESIZE = 1.25  # thresholds follow the number of machines in steps: their logarithm is what counts
+
+
+class Roster:
+    """All machines; `at` is in the floor's time."""
+
+    def __init__(self, rules: FloorRules, places: Places) -> None:
+        self.members: dict[MachineKey, Member] = {}
+        self._turned_away: dict[MachineKey, float] = {}  # that nobody listed, beyond the bound, and when
+        self._owners: dict[str, MachineKey] = {}  # which machine each entry of the inventory is
+        self._rules = rules
+        self._places = places
+        self._terms = rules.terms(len(places.inventory.machines))
+
+    @property
+    def turned_away(self) -> int:
+        """Machines of the last minutes for which there was no room, as far as they were counted."""
+        return len(self._turned_away)
+
+    # ------------------------------------------------------------------ coming
+
+    def remember(self, memories: Iterable[MemberMemory], at: float) -> None:
+        """Machines of an earlier process, if they are the farm's by these settings."""
+        for one in sorted(memories, key=lambda member: (not member.is_listed, not member.account)):
+            listing = self._places.inventory.machine(one.account, one.worker)
+            if listing is not None and listing.name in self._owners:
+                listing = None
+            if listing is None and not (one.account and self._places.has(one.account)):
+                continue
+            place = self._places.place(one.account, one.worker)
+            self._add(Member.restore(one, place, listing, self._terms, self._expected_of(listing), at))
+
+    def expect_listed(self, at: float) -> None:
+        """Every machine of the inventory that is not here is expected."""
+        for listing in self._places.inventory.never_seen(self.members):
+            self._new("", listing.name, listing, at)
+
+    def member(self, key: MachineKey, at: float) -> Member | None:
+        """The machine of this name, a new one where it must be. None for one that is not the farm's, or that
+        finds no room."""
+        member = self.members.get(key)
+        if member is not None:
+            return member
+        account, worker = key
+        if not self._places.has(account):
+            return None
+        listing = self._places.inventory.machine(account, worker)
+        if listing is not None and self._owners.get(listing.name) == ("", listing.name):
+            return self._arrive(listing.name, key)
+        if self._unlisted >= self._rules.most_machines:
+            if len(self._turned_away) < MOST_TURNED_AWAY:
+                self._turned_away[key] = at
+            return None
+        return self._new(account, worker, None, at)
+
+    def _arrive(self, name: str, key: MachineKey) -> Member:
+        """A listed machine is here at last, under the name that it was expected by."""
+        member = self.members[key] = self.members.pop(self._owners[name])
+        member.account, member.worker = key
+        self._owners[name] = key
+        return member
+
+    def _new(self, account: str, worker: str, listing: InventoryMachine | None, at: float) -> Member:
+        watch = MachineWatch(self._terms, at, self._expected_of(listing))
+        return self._add(Member(account, worker, self._places.place(account, worker), listing, watch, at))
+
+    def _add(self, member: Member) -> Member:
+        key = (member.account, member.worker)
+        self.members[key] = member
+        if member.listing is not None:
+            self._owners[member.listing.name] = key
+        return member
+
+    def _expected_of(self, listing: InventoryMachine | None) -> float | None:
+        if listing is not None and listing.expected_hashes_per_second is not None:
+            return listing.expected_hashes_per_second
+        return self._rules.expected_hashes_per_second
+
+    @property
+    def _unlisted(self) -> int:
+        return len(self.members) - len(self._places.inventory.machines)
+
+    # ------------------------------------------------------------------ going
+
+    def keep(self, at: float) -> None:
+        """Now and then: forget who is gone, and watch by the number of those who are here."""
+        gone = [
+            key for key, member in self.members.items() if member.is_forgettable(at, LONGEST_MEMORY_SECONDS)
+        ]
+        for key in gone:
+            del self.members[key]
+        if gone:
+            self._make_room()
+        self._succeed(at)
+        self._turned_away = {
+            key: seen_at
+            for key, seen_at in self._turned_away.items()
+            if at - seen_at < TURNED_AWAY_SECONDS and key not in self.members
+        }
+        self._resize(at)
+
+    def _make_room(self) -> None:
+        """In the groups, for machines that found none."""
+        if self._places.make_room(member.place for member in self.members.values()):
+            for member in self.members.values():
+                if member.place == NOWHERE:
+                    member.place = self._places.place(member.account, member.worker)
+
+    def _succeed(self, at: float) -> None:
+        """Where a listed machine is gone and its name is here under another address, it is that one."""
+        if not self._owners:
+            return
+        for key, member in list(self.members.items()):
+            listing = None
+            if member.listing is None and member.is_connected:
+                listing = self._places.inventory.machine(*key)
+            if listing is None:
+                continue
+            owner = self._owners[listing.name]
+            known = self.members[owner]
+            if not known.is_connected and at - known.last_at >= SUCCESSION_SECONDS:
+                del self.members[owner]
+                member.listing = listing
+                member.watch.expect(at, self._expected_of(listing))
+                self._owners[listing.name] = key
+
+    def _resize(self, at: float) -> None:
+        count = max(1, len(self.members))
+        if not self._terms.machines / RESIZE <= count <= self._terms.machines * RESIZE:
+            self._terms = self._rules.terms(count)
+            for member in self.members.values():
+                member.watch.watch_by(at, self._terms)
