@@ -29,13 +29,14 @@ STALE_REASONS = ("stale", "job_not_found")
 class BlockChange(msgspec.Struct, frozen=True, kw_only=True):
     """One block change, by all gateways that told of it until now. `tip` is the block's hash as displayed,
     `at` when the last template came, Unix seconds. Other times are seconds after the first node had the
-    block; `groups` is when the last machine of each was sent work on it, of the groups that waited longest.
-    Hashes are what was lost by each cause, by miners until now."""
+    block: `gateways` is when each had a template on it, `groups` when the last machine of each was sent work
+    on it, of the groups that waited longest. Hashes are what was lost by each cause, by miners until now."""
 
     tip: str
     height: int
     at: float
     nodes: dict[str, float]
+    gateways: dict[str, float]
     template_seconds: float
     first_seconds: float
     last_seconds: float
@@ -59,6 +60,8 @@ class StaleLosses:
     def __init__(self, now: float, memory: LossesMemory | None = None) -> None:
         self.changes: deque[BlockChange] = deque(maxlen=CHANGES_KEPT)
         self.totals = dict.fromkeys(CAUSES, 0.0)
+        self._tip, self._tip_at = b"", 0.0  # the newest, and how long each machine waited for work on it
+        self._waited: dict[MachineKey, float] = {}
         self._rates = {cause: RateWindow(DAY_SECONDS, now) for cause in CAUSES}
         if memory is not None:
             self.changes.extend(memory.changes)
@@ -67,24 +70,31 @@ class StaleLosses:
 
     def changed(
         self,
+        gateway: str,
         seen: TipSeen,
         at: float,
         rate_of: Callable[[MachineKey], float],
         group_of: Callable[[MachineKey], str | None],
     ) -> None:
-        """Every machine was sent work on a new block. `rate_of` and `group_of` know the machines; who is not
-        the farm's has no group."""
+        """Machines of a gateway were sent work on a new block; others may follow. `rate_of` and `group_of`
+        know the machines; who is not the farm's has no group.
+
+        A machine of several connections works on the old block until the last of them has new work."""
         ours = {key: delay for key, delay in seen.delays.items() if group_of(key) is not None}
         if not ours:
             return
         first = min([*seen.nodes.values(), seen.template_at])
         waited = max(0.0, seen.template_at - first)
+        if seen.tip != self._tip or abs(seen.template_at - self._tip_at) >= SAME_CHANGE_SECONDS:
+            self._tip, self._tip_at, self._waited = seen.tip, seen.template_at, {}
         groups: dict[str, float] = {}
-        total_rate = gateway_hashes = 0.0
+        node_hashes = gateway_hashes = 0.0
         for key, delay in ours.items():
-            rate = rate_of(key)
-            total_rate += rate
-            gateway_hashes += rate * delay
+            rate, until = rate_of(key), self._waited.get(key)
+            if until is None:
+                node_hashes += rate * waited
+            gateway_hashes += rate * max(0.0, delay - (until or 0.0))
+            self._waited[key] = max(delay, until or 0.0)
             group = group_of(key) or ""
             groups[group] = max(groups.get(group, 0.0), waited + delay)
         change = BlockChange(
@@ -95,8 +105,9 @@ class StaleLosses:
             template_seconds=waited,
             first_seconds=waited + min(ours.values()),
             last_seconds=waited + max(ours.values()),
+            gateways={gateway: waited},
             groups=_slowest(groups),
-            node_hashes=total_rate * waited,
+            node_hashes=node_hashes,
             gateway_hashes=gateway_hashes,
         )
         self._keep(change)
@@ -147,6 +158,7 @@ def _together(one: BlockChange, other: BlockChange) -> BlockChange:
     nodes = {name: seconds + shift for name, seconds in late.nodes.items()}
     for name, seconds in early.nodes.items():
         nodes[name] = min(seconds, nodes.get(name, seconds))
+    gateways = {name: seconds + shift for name, seconds in late.gateways.items()} | early.gateways
     groups = {name: seconds + shift for name, seconds in late.groups.items()}
     for name, seconds in early.groups.items():
         groups[name] = max(seconds, groups.get(name, 0.0))
@@ -155,6 +167,7 @@ def _together(one: BlockChange, other: BlockChange) -> BlockChange:
         height=one.height,
         at=max(one.at, other.at),
         nodes=nodes,
+        gateways=gateways,
         template_seconds=max(early.template_seconds, late.template_seconds + shift),
         first_seconds=min(early.first_seconds, late.first_seconds + shift),
         last_seconds=max(early.last_seconds, late.last_seconds + shift),

@@ -89,7 +89,7 @@ class FarmDesk:
     def observe(self, source: str, seen: Observation) -> None:
         """What one frame of a gateway shows."""
         self.floor.observe(source, seen)
-        self._note_losses(seen)
+        self._note_losses(source, seen)
         work = work_squared = 0.0
         for (account, _), shares in seen.shares.items():
             if self._places.has(account):
@@ -98,12 +98,12 @@ class FarmDesk:
         if work:
             self._windows.add(seen.at, work, work_squared)
 
-    def _note_losses(self, seen: Observation) -> None:
+    def _note_losses(self, source: str, seen: Observation) -> None:
         for (key, reason), refusals in seen.refused.items():
             if key in self.floor.members:
                 self.losses.refused(reason, refusals.work, seen.at)
         for tip in seen.tips:
-            self.losses.changed(tip, seen.at, self.floor.rate_of, self.floor.group_of)
+            self.losses.changed(source, tip, seen.at, self.floor.rate_of, self.floor.group_of)
 
     def advance(self, now: float, missing_seconds: float, *, is_working: bool) -> None:
         """Let time pass; `now` as the board has it, which is so far behind Unix time."""

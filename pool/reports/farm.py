@@ -158,6 +158,10 @@ def loss_lines(losses: Losses) -> list[str]:
             f"{1e3 * last.first_seconds:,.0f} ms, the last after {1e3 * last.last_seconds:,.0f} ms; the "
             f"template came after {1e3 * last.template_seconds:,.0f} ms"
         )
+        if len(last.gateways) > 1:
+            quickest = sorted(last.gateways.items(), key=lambda entry: (entry[1], entry[0]))
+            named = ", ".join(f"{gateway} {1e3 * seconds:,.0f} ms" for gateway, seconds in quickest)
+            lines.append(f"templates came to {named}")
         slowest = sorted(last.groups.items(), key=lambda entry: (-entry[1], entry[0]))[:3]
         if len(last.groups) > 1:
             named = ", ".join(f"{group} {1e3 * seconds:,.0f} ms" for group, seconds in slowest)

@@ -101,7 +101,7 @@ class Story:
             for window in self.windows.values():
                 window.add(seen.at, shares.work, shares.work_squared)
         for tip in seen.tips:
-            self.losses.changed(tip, seen.at, self.floor.rate_of, self.floor.group_of)
+            self.losses.changed("gateway-0", tip, seen.at, self.floor.rate_of, self.floor.group_of)
 
 
 def told(settings: Settings) -> FarmReport:

@@ -26,7 +26,7 @@ def seen(delays: dict[str, float], template_at: float = NOON + 0.5, **nodes: flo
 def told(*tips: TipSeen, losses: StaleLosses | None = None) -> StaleLosses:
     made = StaleLosses(NOON) if losses is None else losses
     for tip in tips:
-        made.changed(tip, NOON, rate_of, GROUPS.get)
+        made.changed("gateway-0", tip, NOON, rate_of, GROUPS.get)
     return made
 
 
@@ -63,9 +63,28 @@ def test_two_gateways_that_tell_of_one_block_make_one_change_of_both_ones_machin
         assert (change.node_hashes, change.gateway_hashes) == pytest.approx((86 * TERA, 26 * TERA))
 
 
+def test_a_machine_of_many_connections_is_lost_once_and_until_the_last_of_them_has_work() -> None:
+    """An announcement is told in slices: m-1 has a connection in each of the three."""
+    slices = [{"m-1": 0.1, "m-2": 0.1}, {"m-1": 0.3}, {"m-1": 0.2, "m-3": 0.2}]
+    losses = told(*(seen(one, fast=NOON) for one in slices))
+    [change] = losses.changes
+    # 160 TH/s for the half a second to the template; then 100 × 0.3 + 50 × 0.1 + 10 × 0.2 = 37 TH
+    assert (change.node_hashes, change.gateway_hashes) == pytest.approx((80 * TERA, 37 * TERA))
+    assert losses.totals == pytest.approx({"node": 80 * TERA, "gateway": 37 * TERA, "miner": 0})
+
+
+def test_each_gateways_template_has_its_time() -> None:
+    losses = told(seen({"m-1": 0.1}, template_at=NOON + 0.5, fast=NOON))
+    other = seen({"m-2": 0.1}, template_at=NOON + 0.9, fast=NOON)
+    losses.changed("gateway-1", other, NOON, rate_of, GROUPS.get)
+    [change] = losses.changes
+    assert change.gateways == pytest.approx({"gateway-0": 0.5, "gateway-1": 0.9})
+
+
 def test_a_chain_that_comes_back_to_a_block_has_changed_again() -> None:
     losses = told(seen({"m-1": 0.1}, fast=NOON), seen({"m-1": 0.1}, template_at=NOON + 600, fast=NOON + 600))
     assert len(losses.changes) == 2
+    assert losses.totals["gateway"] == pytest.approx(20 * TERA)
 
 
 def test_a_node_that_is_slower_than_our_template_costs_nothing() -> None:
@@ -100,7 +119,9 @@ def test_a_days_losses_are_told_in_satoshis() -> None:
 def test_only_the_groups_that_waited_longest_are_kept() -> None:
     delays = {("a", f"m-{number}"): number / 100 for number in range(200)}
     losses = StaleLosses(NOON)
-    losses.changed(TipSeen(TIP, 101, {}, NOON, delays), NOON, rate_of, lambda key: f"rack-{key[1]}")
+    losses.changed(
+        "gateway-0", TipSeen(TIP, 101, {}, NOON, delays), NOON, rate_of, lambda key: f"rack-{key[1]}"
+    )
     [change] = losses.changes
     assert len(change.groups) == MOST_GROUPS
     assert max(change.groups.items(), key=lambda entry: entry[1]) == ("rack-m-199", 1.99)

@@ -157,7 +157,7 @@ def shop_names(shop: ShopFloor) -> list[tuple[str, Any]]:
 def test_what_a_block_change_cost_is_told_by_cause() -> None:
     losses = StaleLosses(START)
     tip = TipSeen(bytes(32), 101, {"home": START}, START + 0.25, {("a", "one"): 0.05, ("a", "two"): 0.5})
-    losses.changed(tip, START, lambda key: 1e12, lambda key: f"rack-{key[1]}")
+    losses.changed("gateway-0", tip, START, lambda key: 1e12, lambda key: f"rack-{key[1]}")
     per_day = {"node": 1_200.4, "gateway": 30.0, "miner": 0.0}
     assert loss_lines(Losses(tuple(losses.changes), per_day)) == [
         "block changes cost 1,230 sats a day: node 1,200, gateway 30, miner 0",
@@ -167,3 +167,12 @@ def test_what_a_block_change_cost_is_told_by_cause() -> None:
         ),
         "the last groups: rack-two 750 ms, rack-one 300 ms",
     ]
+
+
+def test_where_there_are_several_gateways_each_ones_template_is_told() -> None:
+    losses = StaleLosses(START)
+    for gateway, late in (("gateway-0", 0.25), ("gateway-1", 0.5)):
+        tip = TipSeen(bytes(32), 101, {"home": START}, START + late, {("a", gateway): 0.1})
+        losses.changed(gateway, tip, START, lambda key: 1e12, lambda key: "rack")
+    lines = loss_lines(Losses(tuple(losses.changes), None))
+    assert lines[-1] == "templates came to gateway-0 250 ms, gateway-1 500 ms"
