@@ -33,7 +33,6 @@ from stratum.work.job import Job
 TICK_SECONDS = 0.25
 TICK_SLICES = 4
 FORCED_SECONDS = 1.0
-FANOUT_SLICE = 250
 BACKLOG = 4096
 # A farm restarts behind one address after a power cut: let it in at once, and a reconnect loop at this rate.
 CONNECTS_PER_SECOND = 200.0
@@ -58,10 +57,12 @@ class Listener(msgspec.Struct, frozen=True):
 
 
 class ServerLimits(msgspec.Struct, frozen=True):
-    """How many connections are let in; 0 is no limit."""
+    """How many connections are let in; 0 is no limit. `fanout_slice` is how many of them an announcement
+    reaches before others have their turn."""
 
     connections: int = 18_000
     connections_per_address: int = 0
+    fanout_slice: int = 250
 
 
 class FanOut(msgspec.Struct, frozen=True):
@@ -73,14 +74,6 @@ class FanOut(msgspec.Struct, frozen=True):
 
     started_at: float
     slices: tuple[tuple[float, list[Session]], ...]
-
-    @property
-    def ended_at(self) -> float:
-        return self.slices[-1][0]
-
-    @property
-    def miners(self) -> int:
-        return sum(len(sessions) for _, sessions in self.slices)
 
 
 class ServerOwner(SessionOwner, Protocol):
@@ -374,7 +367,7 @@ class StratumServer:
         now = self.now()
         jobs: dict[Hashable, Job | None] = {}
         announced: list[Connection] = []
-        for _ in range(min(FANOUT_SLICE, len(queue))):
+        for _ in range(min(self._limits.fanout_slice, len(queue))):
             connection = queue.pop()
             if not connection.session.is_mining:
                 continue

@@ -25,7 +25,7 @@ from stratum.work.job import Job
 from stratum.work.share import BlockCandidate
 
 MOST_KEPT = 100_000  # joins and leaves that a disk out of order makes wait; counts for charts, not money
-MOST_TIP_SLICES = 1_000  # that wait for a frame: some for each block, a quarter of a second each at most
+MOST_TIP_SLICES = 1_000  # that wait for a frame, of which four come a second or more: blocks are rarer
 IDLE_SECONDS = 0.7  # looked at four times a second: a frame a second at least
 
 _header_fields = struct.Struct("<I64xI4xI").unpack  # version, ntime, nonce
@@ -192,6 +192,9 @@ class Recorder:
 
     def close(self) -> bool:
         """The last records of this process, and that they are the last. Sync, and `close_again`."""
+        while self._tips and self._write():
+            pass
+        self._tips.clear()
         return self._write(records.Closing())
 
     def close_again(self) -> bool:

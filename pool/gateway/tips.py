@@ -34,9 +34,10 @@ class ToldTip(msgspec.Struct, frozen=True):
         told: set[Session] = set()
         slices = []
         for at, sessions in fan_out.slices:
-            if at >= since:
-                slices.append((at, [one for one in sessions if one not in told]))
-                told.update(sessions)
+            first_told = [one for one in sessions if one not in told] if at >= since else []
+            if first_told:
+                slices.append((at, first_told))
+                told.update(first_told)
         return cls(tip, tuple(slices)) if slices else None
 
 

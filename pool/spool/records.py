@@ -184,8 +184,8 @@ class PacedMade(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=14):
 
 
 class TipTold(msgspec.Struct, frozen=True, array_like=True, tag=15):
-    """The chain has a new tip, and miners were sent work on it, of all as many as came at once. Times are of
-    the record clock.
+    """The chain has a new tip, and some of the miners were sent work on it; others of this record tell of the
+    rest. Times are of the record clock.
 
     `node_us` is when each of `nodes` was first seen to have it, as far as they had by then; `template_us` is
     when the template came that the work was made of. `names` were sent it `delays_ms` after that.

@@ -3,7 +3,6 @@
 import asyncio
 
 import msgspec
-import pytest
 
 from stratum.closing import CloseCause, TurnedAway
 from stratum.measures import Histogram
@@ -96,11 +95,8 @@ async def test_an_announcement_is_timed_from_its_first_line_to_its_last() -> Non
         ] * 3
 
 
-async def test_an_announcement_that_comes_during_another_is_one_with_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("stratum.server.FANOUT_SLICE", 2)
-    async with running() as run:
+async def test_an_announcement_that_comes_during_another_is_one_with_it() -> None:
+    async with asyncio.timeout(10), running(ServerLimits(fanout_slice=2)) as run:
         run.owner.make()
         for _ in range(3):
             await (await run.client()).handshake()
@@ -116,21 +112,19 @@ async def test_an_announcement_that_comes_during_another_is_one_with_it(
         assert fan_out.started_at <= first_at < min(later)
 
 
-async def test_an_announcement_whose_miners_all_left_meanwhile_has_an_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("stratum.server.FANOUT_SLICE", 0)
-    async with running() as run:
+async def test_an_announcement_to_miners_who_have_all_left_by_its_end_has_an_end() -> None:
+    async with asyncio.timeout(10), running(ServerLimits(fanout_slice=1)) as run:
         run.owner.make()
-        client = await run.client()
-        await client.handshake()
-        run.server.announce()  # sends nobody anything yet
-        client.writer.close()
-        await until_empty(run)
-        monkeypatch.setattr("stratum.server.FANOUT_SLICE", 2)
+        clients = [await run.client() for _ in range(2)]
+        for client in clients:
+            await client.handshake()
+        first, second = run.server._connections
+        run.server.announce()  # reaches the first
+        second.session.close(CloseCause.DRAIN)
         while not run.owner.fan_outs:
             await asyncio.sleep(0)
-        assert [fan_out.slices for fan_out in run.owner.fan_outs] == [()]
+        [fan_out] = run.owner.fan_outs
+        assert [sessions for _, sessions in fan_out.slices] == [[first.session]]
 
 
 async def test_an_announcement_to_nobody_is_none() -> None:

@@ -94,6 +94,20 @@ def test_a_frame_takes_one_slice_of_a_tip_and_the_next_is_due_at_once(tmp_path: 
     assert [len(seen.tips) for seen in frames_of(station)][-3:] == [1, 1, 1]
 
 
+def test_at_the_end_all_slices_go_before_the_closing_record(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    station.template()
+    peer = station.peer()
+    station.end_tick(peer)
+    recorder = station.recording.recorder
+    told = ToldTip(Tip(840_001, TWO, 9.5, 10.0), tuple((10.0 + n, [peer.session]) for n in range(3)))
+    recorder.tip_told(told, {}, 1_500_000)
+    assert recorder.close()
+    assert recorder.close_again()
+    last = [[type(one).__name__ for one in each.frame.records] for each in station.deliveries()[-5:]]
+    assert last == [["TipTold"], ["TipTold"], ["TipTold"], ["Closing"], []]
+
+
 def test_slices_wait_while_no_frame_can_be_written(tmp_path: Path) -> None:
     station = Station(tmp_path)
     station.template()
@@ -128,7 +142,7 @@ def test_who_is_sent_new_work_twice_was_kept_waiting_until_the_first(tmp_path: P
     station = Station(tmp_path)
     station.template()
     one, two = (station.peer().session for _ in range(2))
-    fan_out = FanOut(10.0, ((10.1, [one]), (10.2, [one, two])))
+    fan_out = FanOut(10.0, ((10.1, [one]), (10.2, [one, two]), (10.3, [two])))
     told = ToldTip.of(Tip(840_001, TWO, 9.5, 10.0), fan_out, 10.0)
     assert told is not None
     assert told.slices == ((10.1, [one]), (10.2, [two]))
