@@ -122,6 +122,8 @@ class Gateway:
         self._has_room = has_room
         self._is_solo = is_solo
         self._on_new_work: Callable[[], bool] = _nobody_listens
+        # Told when there is work again, before any of it is announced, and when there is none any more.
+        self.on_work_changed: Callable[[], None] = _nobody_minds
         self._candidates: CandidateTaker | None = None
         self._on_win: Callable[[int], None] | None = None
         self.measures = GatewayMeasures()
@@ -247,7 +249,11 @@ class Gateway:
     def new_template(
         self, template: Template, node_name: str, received_at: float, heard_at: float | None = None
     ) -> None:
-        if self._work.new_template(template, received_at, self._now()):
+        had_work = self._work.has_work
+        is_new_tip = self._work.new_template(template, received_at, self._now())
+        if not had_work:
+            self.on_work_changed()
+        if is_new_tip:
             heard = received_at if heard_at is None else heard_at
             self._tip = Tip(template.height, template.previous_hash, heard, received_at)
             self._tip_since = monotonic()
@@ -264,6 +270,7 @@ class Gateway:
     def nodes_lost(self, reason: str) -> None:
         log.error(LogEvent.MINERS_WAITING, reason=reason)
         self._work.lost()
+        self.on_work_changed()
 
     def nodes_back(self, node_name: str) -> None:
         log.info(LogEvent.MINERS_SERVED, node=node_name)
@@ -279,6 +286,10 @@ class Gateway:
         self._work.forget_unused(cast("set[Variant]", used_variants), now)
         self.book.expire(now)
         self._parking.expire(now)
+
+
+def _nobody_minds() -> None:
+    """Until there are instruments."""
 
 
 def _nobody_listens() -> bool:

@@ -1,4 +1,7 @@
-"""A gateway's instrument panel: its parts, read together every two seconds into the spool."""
+"""A gateway's instrument panel: its parts, read together every two seconds into the spool.
+
+Whether there is work is read at once: shares that come without any are no measure of their machines.
+"""
 
 import asyncio
 import time
@@ -53,6 +56,7 @@ class Panel:
         self._template = TemplateReadings()
         self._tips = TipsHeard()
         self._started_unix = time.time()
+        gateway.on_work_changed = self._take
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -62,9 +66,12 @@ class Panel:
 
     async def _read(self) -> None:
         while True:
-            self._recording.recorder.take_readings(dict(self.readings()))
+            self._take()
             self._record_tips()
             await asyncio.sleep(READ_SECONDS)
+
+    def _take(self) -> None:
+        self._recording.recorder.take_readings(dict(self.readings()))
 
     def _record_tips(self) -> None:
         """Tips that all nodes have had their time for."""

@@ -80,6 +80,19 @@ def test_readings_alone_make_no_frame_due(station: Station) -> None:
     assert len(station.deliveries()) == before
 
 
+def test_whether_there_is_work_is_told_when_it_changes_and_before_any_is_sent(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    told: list[tuple[bool, int]] = []  # whether there is work, jobs announced by then
+    jobs = iter(range(100))
+    station.gateway.attach(station.candidates, lambda: next(jobs) >= 0)
+    station.gateway.on_work_changed = lambda: told.append((station.work.has_work, jobs.__length_hint__()))
+    station.template()
+    station.template(height=101)
+    station.gateway.nodes_lost("all are away")
+    station.template(height=102)
+    assert told == [(True, 100), (False, 98), (True, 98)]
+
+
 def test_a_workers_best_share_is_on_record_whenever_it_is_beaten(station: Station) -> None:
     peer = station.peer()
     for nonce in range(40):
