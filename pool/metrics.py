@@ -7,12 +7,10 @@ Gauges are written here, line by line as the client writes them: machines and gr
 thousand (docs/decisions/0024).
 """
 
-import importlib.metadata
-import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -56,8 +54,8 @@ class Exposition:
                 sums.setdefault(name.removesuffix(SUM), {})[labels] = value
             else:
                 raise UnknownMetric(name)
+        gauges = "".join(gauge.text(figures.pop(gauge.name)) for gauge in self._gauges)
         self._others.figures, self._others.sums = figures, sums
-        gauges = "".join(gauge.text(figures[gauge.name]) for gauge in self._gauges)
         return generate_latest(self._registry) + gauges.encode()
 
 
@@ -94,7 +92,7 @@ def _escaped(text: str, *, quoted: bool = False) -> str:
 
 
 class _Others(Collector):
-    """Counters, histograms and the build, which the client writes."""
+    """Counters and histograms, which the client writes."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = metrics
@@ -108,7 +106,6 @@ class _Others(Collector):
                 yield _histogram(metric, figures, self.sums.get(metric.name, {}))
             else:
                 yield _counter(metric, figures)
-        yield _build()
 
     def describe(self) -> Iterator[Family]:
         """Nothing is read at registration."""
@@ -138,11 +135,3 @@ def _histogram(metric: Metric, figures: Figures, sums: Figures) -> Family:
         if buckets[-1][0] == HIGHEST:  # else a part of it has not come yet
             family.add_metric(labels, buckets, sums.get(labels, 0.0))
     return family
-
-
-def _build() -> Family:
-    info = GaugeMetricFamily(
-        PREFIX + "build_info", "1; what is running.", labels=("version", "python_version")
-    )
-    info.add_metric((importlib.metadata.version("engineroom"), platform.python_version()), 1.0)
-    return info

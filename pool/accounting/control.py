@@ -29,7 +29,7 @@ ANSWER_SECONDS = 600.0
 # A payment of a thousand outputs waits for the node's wallet, which signs for minutes on a small machine.
 PATIENCE_SECONDS = 5.0
 CLOSING_SECONDS = 10.0
-TAKING_OVER_SECONDS = 2.0
+LOOK_SECONDS = 2.0  # how often is seen to it that a socket is there
 TOO_LONG = b"too long"  # stands for a line that was
 
 log = Log("engineroom.accounting")
@@ -62,39 +62,50 @@ Operation = Callable[..., Awaitable[Any]]
 
 
 class ControlSocket:
-    """Serves operations by name. Raises OSError at `open` where the socket cannot be made."""
+    """Serves operations by name: from `open` to `close`, or as long as `serve` runs."""
 
-    def __init__(self, path: Path, operations: Mapping[str, Operation]) -> None:
+    def __init__(
+        self, path: Path, operations: Mapping[str, Operation], *, look_seconds: float = LOOK_SECONDS
+    ) -> None:
         self._path = path
         self._operations = operations
+        self._look_seconds = look_seconds
         self._server: asyncio.Server | None = None
+        self._made: int | None = None  # the inode of the socket that is ours
         self._silent: set[asyncio.StreamWriter] = set()  # connected, and nothing asked yet
         self._at_work: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Listen until cancelled, from when no other process answers here. That the socket cannot be made is
-        told once, and it is tried again."""
+        """Listen until cancelled, while no other process answers here: there is no lease that would say so. A
+        socket that somebody removes is made anew; that it cannot be made is told once, and tried again."""
         is_told = False
         try:
-            while self._server is None:
+            while True:
                 try:
                     self._path.parent.mkdir(parents=True, exist_ok=True)
-                    if not await _is_answered(self._path):
+                    if not self._is_here() and not await _is_answered(self._path):
+                        await self.close()
                         await self.open()
-                        break
+                    is_told = False
                 except OSError as error:
                     if not is_told:
                         is_told = True
-                        log.error(
-                            LogEvent.SOCKET_REFUSED, path=self._path, error=error.strerror or str(error)
-                        )
-                await asyncio.sleep(TAKING_OVER_SECONDS)
-            await asyncio.Event().wait()
+                        why = error.strerror or str(error)
+                        log.error(LogEvent.SOCKET_REFUSED, path=self._path, error=why)
+                await asyncio.sleep(self._look_seconds)
         finally:
             await self.close()
 
+    def _is_here(self) -> bool:
+        """Whether the socket at the path is ours."""
+        try:
+            return self._made is not None and self._path.stat().st_ino == self._made
+        except FileNotFoundError:
+            return False
+
     async def open(self) -> None:
-        """Listen. A socket that an earlier process left is replaced: the lease says that it is gone."""
+        """Listen. A socket that an earlier process left is replaced: who calls this knows that it is gone.
+        Raises OSError where the socket cannot be made."""
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -102,6 +113,7 @@ class ControlSocket:
         try:
             with _short(self._path) as path:
                 sock.bind(path)
+            self._made = self._path.stat().st_ino
         except BaseException:
             sock.close()
             raise
@@ -113,9 +125,11 @@ class ControlSocket:
         """Take no more requests, and let what has been asked be answered."""
         if self._server is None:
             return
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()  # first: who comes next makes another as soon as this one is not answered
+        if self._is_here():  # first: who comes next makes another as soon as this one is not answered
+            self._path.unlink()
+        self._made = None
         self._server.close()
+        self._server = None
         for writer in self._silent:
             writer.close()
         if self._at_work:

@@ -61,14 +61,22 @@ async def _instruments(settings: Settings) -> AsyncIterator[InstrumentKeeper]:
     control = ControlSocket(Path(settings.data_directory) / INSTRUMENTS_SOCKET, {"farm": keeper.farm})
     tasks = [
         asyncio.create_task(keeper.run(), name="instruments"),
-        asyncio.create_task(control.serve(), name="instruments' socket"),
+        asyncio.create_task(control.serve(), name="instruments' answers"),
     ]
+    for task in tasks:
+        task.add_done_callback(_tell_bug)
     try:
         yield keeper
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _tell_bug(task: asyncio.Task[None]) -> None:
+    """A bug around the instruments must not end the accounts, and must not be silent."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical(LogEvent.INSTRUMENTS_ENDED, exc_info=task.exception(), task=task.get_name())
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

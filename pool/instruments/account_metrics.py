@@ -74,4 +74,5 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     histogram("accountant_stall_seconds", "How late the accountant's loop came to a timer.", STALL_BOUNDS),
     gauge("accountant_start_time_seconds", "When the accountant's process began, Unix time."),
     gauge("metrics_render_seconds", "How long the page before this one took to render."),
+    gauge("build_info", "1; what is running.", version="the version", python_version="Python's"),
 )

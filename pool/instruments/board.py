@@ -20,7 +20,8 @@ from pool.spool.tail import Delivery
 BEHIND_SECONDS = 5.0
 # A gateway shows a frame each second, and says a second later that it is synced. One that is further behind
 # has stopped, and time goes on without it.
-GONE_SECONDS = 86_400.0  # long enough to be missed by somebody
+
+GONE_SECONDS = 86_400.0  # without a frame, long enough for somebody to miss what was not taken away
 
 
 class GatewayState(msgspec.Struct):
@@ -114,15 +115,6 @@ class Board:
         seen = min((at for at in newest if now - at < BEHIND_SECONDS), default=now - 1.0)
         self._observed_at = max(self._observed_at, seen)
 
-    def forget_gone(self, now: float) -> list[str]:
-        """Forget gateways that have shown nothing for a day, while another works: those were taken away."""
-        if not any(self.is_up(source, now) for source in self.gateways):
-            return []
-        gone = [source for source, state in self.gateways.items() if now - state.at >= GONE_SECONDS]
-        for source in gone:
-            del self.gateways[source]
-        return gone
-
     # ------------------------------------------------------------------ out
 
     @property
@@ -144,27 +136,29 @@ class Board:
         state = self.gateways.get(source)
         return state is not None and not state.is_closed and now - state.at < 2 * BEHIND_SECONDS
 
-    def reading(self, name: str, *labels: str) -> list[float]:
-        """What this series shows at each gateway that has it and has not closed."""
-        series = (name, labels)
-        return [
-            state.readings[series]
-            for state in self.gateways.values()
-            if series in state.readings and not state.is_closed
-        ]
+    def is_gone(self, source: str, now: float) -> bool:
+        """Whether a gateway was taken away: nothing for a day, while another works."""
+        return now - self.gateways[source].at >= GONE_SECONDS and bool(self._living(now))
 
-    def node_troubles(self) -> dict[str, str | None]:
+    def reading(self, now: float, name: str, *labels: str) -> list[float]:
+        """What this series shows at each gateway that is up and has it."""
+        series = (name, labels)
+        return [state.readings[series] for state in self._living(now) if series in state.readings]
+
+    def node_troubles(self, now: float) -> dict[str, str | None]:
         """What is wrong with each node as the gateways see it, None where one of them finds it healthy."""
         troubles: dict[str, str | None] = {}
-        for state in self.gateways.values():
-            for (name, labels), value in state.readings.items():
-                if name == "node_trouble" and value and not state.is_closed:
-                    troubles.setdefault(labels[0], labels[1])
-        for state in self.gateways.values():
-            for (name, labels), value in state.readings.items():
-                if name == "node_healthy" and value and not state.is_closed:
-                    troubles[labels[0]] = None
+        readings = [entry for state in self._living(now) for entry in state.readings.items()]
+        for (name, labels), value in readings:
+            if name == "node_trouble" and value:
+                troubles.setdefault(labels[0], labels[1])
+        for (name, labels), value in readings:
+            if name == "node_healthy" and value:
+                troubles[labels[0]] = None
         return troubles
+
+    def _living(self, now: float) -> list[GatewayState]:
+        return [state for source, state in self.gateways.items() if self.is_up(source, now)]
 
     # ------------------------------------------------------------------ across processes
 

@@ -31,9 +31,9 @@ def judge(board: Board, now: float, database_trouble: str | None) -> Health:
     """By the newest frames of the gateways; `database_trouble` is None where the accounts can be written."""
     checks = {
         "gateway": _gateway(board, now),
-        "node": _check(any(board.reading("has_work")), "no node supplies work"),
+        "node": _check(any(board.reading(now, "has_work")), "no node supplies work"),
         "job": _job(board, now),
-        "spool": _spool(board),
+        "spool": _spool(board, now),
         "database": Check(database_trouble is None, database_trouble),
     }
     is_ready = all(check.is_ok for check in checks.values())
@@ -46,7 +46,7 @@ def unanswered(cause: str) -> Health:
 
 
 def _gateway(board: Board, now: float) -> Check:
-    """One is enough to be ready: miners of the others find it, if they are pointed to it."""
+    """One that is up is enough: what is ready is the pool."""
     missing = [source for source in board.gateways if not board.is_up(source, now)]
     if len(missing) == len(board.gateways):
         return Check(False, "no gateway has written a frame lately")
@@ -54,14 +54,14 @@ def _gateway(board: Board, now: float) -> Check:
 
 
 def _job(board: Board, now: float) -> Check:
-    made = max(board.reading("job_timestamp_seconds"), default=None)
+    made = max(board.reading(now, "job_timestamp_seconds"), default=None)
     if made is None:
-        return Check(False, "no job was made yet")
+        return Check(False, "no job was made")
     return _check(now - made < OLDEST_JOB_SECONDS, f"the newest job is {now - made:.0f} s old")
 
 
-def _spool(board: Board) -> Check:
-    alarms = [alarm for alarm in _UNWRITABLE if any(board.reading("alarm", alarm.value))]
+def _spool(board: Board, now: float) -> Check:
+    alarms = [alarm for alarm in _UNWRITABLE if any(board.reading(now, "alarm", alarm.value))]
     return _check(not alarms, f"a gateway's spool has the alarms {', '.join(alarms)}: see its log")
 
 

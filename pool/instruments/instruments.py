@@ -5,6 +5,8 @@ something is wrong. One thread reads frames and renders pages, one at a time.
 """
 
 import asyncio
+import importlib.metadata
+import platform
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +48,7 @@ LOOK_SECONDS = 0.3
 SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by their marks
 MOST_HEADS = 1_000  # of segments, an hour each: six weeks without an accountant
 _OF_GATEWAYS = {name for metric in GATEWAY_METRICS for name in (metric.name, metric.name + SUM)}
+_BUILD = (importlib.metadata.version("engineroom"), platform.python_version())
 METRICS = (*ACCOUNT_METRICS, *FARM_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
 
 log = Log("engineroom.instruments")
@@ -70,6 +73,7 @@ class Instruments:
         self._heads: dict[Path, float] = {}
         self._links = links
         self._look_seconds = look_seconds
+        self._gone: set[str] = set()  # gateways that were taken away
         remembered = self._remembered()
         self._herald = Herald(None if remembered is None else remembered.herald)
         self._board = Board(time.time()) if remembered is None else Board.restore(remembered.board)
@@ -128,9 +132,7 @@ class Instruments:
                 return []
             self._board.looked(time.time())
             board = self._board
-            for source in board.forget_gone(time.time()):
-                log.info(LogEvent.GATEWAY_FORGOTTEN, gateway=_number(source))
-                self.desk.floor.gateway_ended(source, board.now)
+            self._let_go(time.time())
             self.desk.advance(board.now, board.missing_seconds, is_working=self._is_working)
             self._sizes = list(self._spool_sizes(time.time()))
         except (OSError, SpoolError) as error:
@@ -141,7 +143,15 @@ class Instruments:
             self._trouble = ""
         now_us = time.time_ns() // 1000
         incidents = self._herald.incidents(self.desk.floor.incidents, now_us)
-        return [*incidents, *self._herald.nodes(self._board.node_troubles(), now_us)]
+        return [*incidents, *self._herald.nodes(self._board.node_troubles(time.time()), now_us)]
+
+    def _let_go(self, now: float) -> None:
+        """Of gateways that were taken away. What they have left to be counted is shown all the same."""
+        gone = {source for source in self._board.gateways if self._board.is_gone(source, now)}
+        for source in sorted(gone - self._gone):
+            log.info(LogEvent.GATEWAY_GONE, gateway=_number(source))
+            self.desk.floor.gateway_ended(source, self._board.now)
+        self._gone = gone
 
     def _has_caught_up(self) -> bool:
         """Read on for a moment. False where more is left: who asks for a page or for the end is not kept
@@ -264,11 +274,13 @@ class Instruments:
         yield from histogram_readings("accountant_stall_seconds", self._stall.late)
         yield ("accountant_start_time_seconds", ()), self._started_at
         yield ("metrics_render_seconds", ()), self._render_seconds
+        yield ("build_info", _BUILD), 1.0
 
     def network(self) -> Network | None:
         """What a block takes and pays, by the gateways' newest templates; None before there is one."""
-        work = self._board.reading("network_work_hashes")
-        reward, fees = self._board.reading("template_reward_sats"), self._board.reading("template_fees_sats")
+        now, reading = time.time(), self._board.reading
+        work = reading(now, "network_work_hashes")
+        reward, fees = reading(now, "template_reward_sats"), reading(now, "template_fees_sats")
         if not work or not reward or not fees:
             return None
         mean_fees = None if self._links.accounts is None else self._links.accounts.mean_fees_sats
@@ -294,6 +306,8 @@ class Instruments:
     def _gateways(self, now: float) -> Iterator[Reading]:
         for source, state in self._board.gateways.items():
             number = _number(source)
+            if source in self._gone:
+                continue
             yield ("gateway_up", (number,)), float(self._board.is_up(source, now))
             yield ("gateway_last_frame_timestamp_seconds", (number,)), state.at
             if state.is_closed:

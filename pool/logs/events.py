@@ -357,7 +357,8 @@ class LogEvent(enum.Enum):
         "The accounts are kept all the same; it is tried again every ten seconds.",
     )
     SOCKET_REFUSED = Entry(
-        "cannot be asked at {path}: {error}", "`engineroom farm` finds nobody there; it is tried again."
+        "the instruments cannot listen at {path}: {error}",
+        "`engineroom farm` finds nobody there; it is tried again.",
     )
     CHARTS_SKIPPED = Entry(
         "{error}; the charts go on behind it", "Frames are missing or damaged: the charts have a hole."
@@ -370,9 +371,13 @@ class LogEvent(enum.Enum):
         "the instruments have failed by a bug and begin anew in {pause_seconds:g} s, with empty windows",
         "The accounts go on. What they remembered is kept as instruments.failed: report it with this line.",
     )
-    GATEWAY_FORGOTTEN = Entry(
-        "gateway {gateway} has written nothing for a day, while another works: it is shown no more",
-        "It was taken away; if it was not, it comes back with its first frame.",
+    GATEWAY_GONE = Entry(
+        "gateway {gateway} has written nothing for a day, while another works: it is not shown any more",
+        "It was taken away. If it was not, it is back with its first frame.",
+    )
+    INSTRUMENTS_ENDED = Entry(
+        "the {task} have ended by a bug, until the accountant is started anew",
+        "The accounts go on. Report it with this line.",
     )
     CHARTS_NOT_KEPT = Entry(
         "what the charts' windows hold is not kept: {error}",
@@ -431,6 +436,10 @@ class LogEvent(enum.Enum):
     OUTBOX_SET_ASIDE = Entry(
         "{path} {why}: it is kept as {aside}, and what waited in it is not sent",
         "The queue of notifications cannot be read.",
+    )
+    OUTBOX_UNREADABLE = Entry(
+        "{path} {why}, nor moved ({error}): the next notice takes its place, what waited in it is not sent",
+        "The queue of notifications, or its folder, is out of order.",
     )
 
     # ------------------------------------------------------------------ the log itself

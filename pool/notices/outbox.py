@@ -110,13 +110,13 @@ def _read(path: Path) -> Queue:
 
 
 def _set_aside(path: Path, why: str) -> Queue:
-    """Money does not depend on it: the accounts go on, and notices begin with what happens from now on. Where
-    it cannot be moved either, the first notice that has to be kept says so."""
+    """Money does not depend on it: the accounts go on, and notices begin with what happens from now on."""
     aside = path.with_suffix(".unreadable")
     try:
         path.rename(aside)
-    except OSError:
-        aside = path
+    except OSError as error:
+        log.error(LogEvent.OUTBOX_UNREADABLE, path=path, why=why, error=error.strerror or error)
+        return Queue()
     log.error(LogEvent.OUTBOX_SET_ASIDE, path=path, why=why, aside=aside.name)
     return Queue()
 

@@ -1,6 +1,7 @@
 """The accountant's socket: one line in, one line out, for its owner alone."""
 
 import asyncio
+import contextlib
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -17,7 +18,6 @@ from pool.accounting.control import (
     Answer,
     ControlSocket,
     NobodyThere,
-    Operation,
     Refused,
     ask,
 )
@@ -124,57 +124,82 @@ async def test_what_is_no_request_is_answered_in_one_line(
     assert desk.asked == []
 
 
-async def test_who_serves_without_a_lease_waits_for_the_process_before_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pool.accounting.control.TAKING_OVER_SECONDS", 0.01)
-    path = tmp_path / "data" / SOCKET_NAME
-    first = asyncio.create_task(ControlSocket(path, {"who": _says("first")}).serve())
-    while await _who(path) != "first":
-        await asyncio.sleep(0)
-    second = asyncio.create_task(ControlSocket(path, {"who": _says("second")}).serve())
-    for _ in range(5):
-        await asyncio.sleep(0.01)
-        assert await _who(path) == "first"
-    first.cancel()
-    while await _who(path) != "second":
-        await asyncio.sleep(0)
-    second.cancel()
-    await asyncio.gather(first, second, return_exceptions=True)
-    assert not path.exists()
+@contextlib.asynccontextmanager
+async def serving(path: Path, name: str) -> AsyncIterator[None]:
+    """Somebody of this name is at the socket, or waits for it."""
 
-
-async def test_a_socket_that_cannot_be_made_is_told_once_and_tried_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pool.accounting.control.TAKING_OVER_SECONDS", 0.01)
-    path = tmp_path / "data" / SOCKET_NAME
-    path.parent.write_text("a file where the directory belongs")
-    serving = asyncio.create_task(ControlSocket(path, {"who": _says("me")}).serve())
-    while not caplog.records:
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.05)
-    path.parent.unlink()
-    while await _who(path) != "me":
-        await asyncio.sleep(0)
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
-    assert [f"cannot be asked at {path}" in record.message for record in caplog.records] == [True]
-
-
-def _says(name: str) -> Operation:
     async def who() -> str:
         return name
 
-    return who
+    task = asyncio.create_task(ControlSocket(path, {"who": who}, look_seconds=0.01).serve())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
-async def _who(path: Path) -> str | None:
+async def who_is_at(path: Path) -> str | None:
     try:
         found: str = await ask(path.parent, "who", socket_name=path.name)
     except (NobodyThere, Refused):
         return None
     return found
+
+
+async def until_at(path: Path, name: str) -> None:
+    async with asyncio.timeout(10):
+        while await who_is_at(path) != name:
+            await asyncio.sleep(0)
+
+
+async def test_who_serves_without_a_lease_waits_for_the_process_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "data" / SOCKET_NAME
+    async with contextlib.AsyncExitStack() as later:
+        async with serving(path, "first"):
+            await until_at(path, "first")
+            await later.enter_async_context(serving(path, "second"))
+            for _ in range(20):
+                assert await who_is_at(path) == "first"
+        await until_at(path, "second")
+    assert not path.exists()
+
+
+async def test_a_socket_that_somebody_removed_or_replaced_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / SOCKET_NAME
+    async with serving(path, "first"):
+        await until_at(path, "first")
+        path.unlink()
+        await until_at(path, "first")
+        path.unlink()
+        async with serving(path, "second"):  # in its place, before it looks
+            await until_at(path, "second")
+            assert path.exists()
+        await until_at(path, "first")
+
+
+async def test_who_was_replaced_leaves_the_others_socket_alone(tmp_path: Path) -> None:
+    path = tmp_path / SOCKET_NAME
+    one, other = (ControlSocket(path, {}) for _ in range(2))
+    await one.open()
+    await other.open()
+    await one.close()
+    assert path.exists()
+    await other.close()
+    assert not path.exists()
+
+
+async def test_a_socket_that_cannot_be_made_is_told_once_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "data" / SOCKET_NAME
+    path.parent.write_text("a file where the directory belongs")
+    async with asyncio.timeout(10), serving(path, "me"):
+        while not caplog.records:
+            await asyncio.sleep(0)
+        path.parent.unlink()
+        await until_at(path, "me")
+    assert [f"cannot listen at {path}" in record.message for record in caplog.records] == [True]
 
 
 @pytest.mark.usefixtures("control")

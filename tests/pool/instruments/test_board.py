@@ -100,15 +100,30 @@ def test_a_gateway_that_has_stopped_does_not_stop_the_clock() -> None:
     assert not board.is_up("gateway-0", START + 1000)
 
 
-def test_a_gateway_that_was_taken_away_is_forgotten_after_a_day_if_another_works() -> None:
+def test_a_gateway_without_a_frame_for_a_day_was_taken_away_if_another_works() -> None:
     board, one, other = Board(START), Writer(), Writer()
     observed(board, one.frame(START), source="gateway-0")
-    assert board.forget_gone(START + 2 * DAY) == [], "the only one: the pool is down"
+    assert not board.is_gone("gateway-0", START + 2 * DAY), "the only one: the pool is down"
     observed(board, other.frame(START + DAY - 1), source="gateway-1")
-    assert board.forget_gone(START + DAY - 1) == []
+    assert not board.is_gone("gateway-0", START + DAY - 1)
     observed(board, other.frame(START + DAY), source="gateway-1")
-    assert board.forget_gone(START + DAY) == ["gateway-0"]
-    assert list(board.gateways) == ["gateway-1"]
+    assert board.is_gone("gateway-0", START + DAY)
+    assert not board.is_gone("gateway-1", START + DAY)
+
+
+def test_what_a_gateway_showed_that_is_dead_is_asked_no_more() -> None:
+    board, instruments = (
+        Board(START),
+        [Instrument(9, "has_work", ()), Instrument(8, "node_trouble", ("a", "x"))],
+    )
+    observed(board, Writer(list(instruments)).frame(START, Readings((9, 8), (1.0, 1.0))))
+    observed(
+        board, Writer(list(instruments)).frame(START + 60, Readings((9, 8), (0.0, 0.0))), source="gateway-1"
+    )
+    assert board.reading(START + 1, "has_work") == [1.0, 0.0]
+    assert board.reading(START + 61, "has_work") == [0.0]
+    assert board.node_troubles(START + 1) == {"a": "x"}
+    assert board.node_troubles(START + 61) == {}
 
 
 def test_while_frames_come_time_is_that_of_the_newest_that_every_gateway_has_shown() -> None:
@@ -167,20 +182,20 @@ def test_readings_are_kept_by_series_and_a_new_process_begins_anew() -> None:
     board, writer = Board(START), Writer([Instrument(9, "closed", ("tls",)), Instrument(8, "made", ())])
     observed(board, writer.frame(START + 1, Readings((9, 8), (3.0, 7.0))))
     observed(board, writer.frame(START + 2, Readings((9,), (4.0,))))
-    assert board.reading("closed", "tls") == [4.0]
-    assert board.reading("made") == [7.0]
+    assert board.reading(START + 3, "closed", "tls") == [4.0]
+    assert board.reading(START + 3, "made") == [7.0]
     observed(
         board, Writer([Instrument(9, "closed", ("tls",))]).frame(START + 3, Readings((9,), (0.0,))), epoch="b"
     )
-    assert board.reading("closed", "tls") == [0.0]
-    assert board.reading("made") == []
+    assert board.reading(START + 3, "closed", "tls") == [0.0]
+    assert board.reading(START + 3, "made") == []
 
 
 def test_a_closed_gateway_shows_nothing_any_more() -> None:
     board, writer = Board(START), Writer([Instrument(9, "has_work", ())])
     observed(board, writer.frame(START + 1, Readings((9,), (1.0,))))
     observed(board, writer.frame(START + 2, Closing()))
-    assert board.reading("has_work") == []
+    assert board.reading(START + 3, "has_work") == []
     assert not board.is_up("gateway-0", START + 2)
 
 
@@ -224,7 +239,7 @@ def test_a_board_survives_its_process() -> None:
     kept = msgspec.msgpack.decode(msgspec.msgpack.encode(board.export()), type=BoardState)
     again = Board.restore(kept)
     assert again.rates() == board.rates()
-    assert again.reading("closed", "tls") == [3.0]
+    assert again.reading(START + 3, "closed", "tls") == [3.0]
     assert again.round == board.round
     assert again.now == board.now
 

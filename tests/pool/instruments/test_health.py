@@ -33,7 +33,7 @@ def test_a_pool_with_everything_is_ready() -> None:
         (Board(START), START, None, "gateway", "no gateway has written a frame lately"),
         (board_of(), START + 60, None, "gateway", "no gateway has written a frame lately"),
         (board_of(has_work=0.0), START + 2, None, "node", "no node supplies work"),
-        (Board(START), START, None, "job", "no job was made yet"),
+        (Board(START), START, None, "job", "no job was made"),
         (board_of(job_at=START - 119), START + 2, None, "job", "the newest job is 121 s old"),
         (board_of(alarm=1.0), START + 2, None, "spool", "has the alarms spool-write"),
         (board_of(), START + 2, "the accounts are not open", "database", "the accounts are not open"),

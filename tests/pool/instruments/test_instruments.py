@@ -1,9 +1,12 @@
 """The instruments on real spool files: restart of their process, of a gateway; a memory that is bad."""
 
 import asyncio
+import importlib.metadata
+import platform
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from config.farm_schema import FarmSettings
@@ -105,22 +108,31 @@ async def test_a_gateways_next_process_has_none_of_the_connections_of_the_one_be
 
 
 async def test_who_was_connected_to_a_gateway_that_is_gone_for_good_is_not_any_more(
-    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("pool.instruments.board.GONE_SECONDS", 15.0)
+    """Its machine is on the list: others are forgotten by then themselves."""
     caplog.set_level("INFO")
+    (Path(settings.data_directory) / "machines.csv").write_text(
+        "name,group,model,expected_ths,watts\nrig,a,,,\n"
+    )
+    farm = FarmSettings(inventory=str(Path(settings.data_directory) / "machines.csv"))
+    settings = msgspec.structs.replace(settings, farm=farm)
     spool, now = Path(settings.data_directory) / "spool", time.time()
-    gone = Gateway(spool, "a" * 16, now - 22)
+    gone = Gateway(spool, "a" * 16, now - 86_500)
     instruments = Instruments(settings, Links())
-    gone.frame(now - 21, HAS_WORK, Joined(1, "cgminer/4.12"))
-    gone.frame(now - 20, share())
-    gone.frame(now - 19)
+    gone.frame(now - 86_490, HAS_WORK, Joined(1, "cgminer/4.12"))
+    gone.frame(now - 86_480, share())
+    gone.frame(now - 86_470)
     instruments.look()
     assert instruments.desk.floor.members[KEY].is_connected
     working = Gateway(spool, "b" * 16, now - 3, number=1)
     working.frame(now - 2, HAS_WORK)
     working.frame(now - 1)
     instruments.look()
+    shown = {series: figure for series, figure in instruments._readings() if "0" in series[1][:1]}
+    assert not any(name.startswith("gateway") for name, _ in shown), "it is not down, it is gone"
+    assert shown["spool_bytes", ("0",)] > 0, "what it has left to be counted is not"
+    assert shown["spool_age_seconds", ("0",)] > 86_000
     assert not instruments.desk.floor.members[KEY].is_connected
     assert "gateway 0 has written nothing for a day" in caplog.text
 
@@ -189,6 +201,12 @@ async def test_what_a_long_stop_has_left_unread_is_read_in_portions(settings: Se
     instruments.look()
     second = instruments._follower.marks[0].number
     assert (first, second) == (1_000, 2_000)  # FRAMES_AT_ONCE
+
+
+async def test_the_build_is_shown(settings: Settings) -> None:
+    figures = dict(Instruments(settings, Links())._readings())
+    version = importlib.metadata.version("engineroom")
+    assert figures["build_info", (version, platform.python_version())] == 1.0
 
 
 async def test_scrapes_that_come_together_share_a_page(settings: Settings) -> None:

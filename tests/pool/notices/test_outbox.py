@@ -99,7 +99,7 @@ async def test_a_file_that_the_disk_does_not_give_keeps_nobody_from_going_on(
     (tmp_path / FOLDER).write_text("a file where the folder belongs")
     outbox = Outbox.open(tmp_path, [OWN])
     (record,) = caplog.records
-    assert "cannot be read (Not a directory): it is kept as outbox.json" in record.message
+    assert "cannot be read (Not a directory), nor moved (Not a directory)" in record.message
     with pytest.raises(OSError, match="notices"):
         await outbox.take(incidents(1), NOW_US)
 
