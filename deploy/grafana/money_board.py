@@ -105,7 +105,7 @@ ACCOUNTS = Row(
         ),
         figure(
             "Wallet answers",
-            "1 while it does, 0 while nothing can be paid.",
+            "1 while it does. Without it nothing is paid.",
             "engineroom_wallet_up",
             decimals=0,
             steps=good_from(1),

@@ -428,13 +428,13 @@ class Accountant:
 
     async def measure(self) -> None:
         """The sums that the instruments show."""
+        if self.wallet is not None:  # first: it can be asked though the database is away
+            self.figures.wallet_asked(await self._wallet_balances(self.wallet))
         async with self._database.reading() as reader:
             readings = await money_readings(reader)
             self.figures.mean_fees_sats = await mean_fees_sats(reader)
         self.figures.is_database_up = True
         self.figures.asked(readings)
-        if self.wallet is not None:
-            self.figures.wallet_asked(await self._wallet_balances(self.wallet))
 
     async def _wallet_balances(self, wallet: Wallet) -> Balances | None:
         try:

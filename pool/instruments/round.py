@@ -4,9 +4,9 @@ Blocks come as a Poisson process whose mean is the effort: work as a part of the
 So the chance that a round takes this long or longer is e^−effort, and the chance of so few blocks or fewer in
 a number of rounds is the Poisson sum up to their number.
 
-A round ends with a candidate, whatever becomes of it: one that is orphaned or refused was not bad luck. And
-it is judged with the rounds before it as far as they are recent. Who asks all of history again and again
-whether it is one in a thousand, will hear a yes some day.
+A round ends with a candidate, whatever becomes of it: one that is orphaned or refused was not bad luck. It
+is judged with the rounds just before it, since blocks that go missing of late would not show in all that ever
+was. Chance alone makes the last 64 one in a thousand about once in four thousand rounds.
 """
 
 import math
