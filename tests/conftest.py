@@ -1,10 +1,19 @@
-"""What all tests may ask for: one PostgreSQL for the session, started when a test first needs it."""
+"""What all tests may ask for: a PostgreSQL, started when one first needs it, and folders with short paths."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.harness.postgres import Postgres
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder of one's own for what opens Unix sockets, whose paths may have 107 bytes (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="er-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

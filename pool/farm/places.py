@@ -53,11 +53,17 @@ class Places:
     """
 
     def __init__(
-        self, inventory: Inventory | None = None, pattern: str | None = None, accounts: Iterable[str] = ()
+        self,
+        inventory: Inventory | None = None,
+        pattern: str | None = None,
+        accounts: Iterable[str] = (),
+        *,
+        most_groups: int = MOST_GROUPS,
     ) -> None:
         self.inventory = inventory or Inventory({})
         self._pattern = None if pattern is None else re.compile(pattern)
         self._accounts = frozenset(accounts)
+        self._most_groups = most_groups
         self._known: dict[tuple[str, str], Place] = {}
         self._by_pattern: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
 
@@ -78,7 +84,7 @@ class Places:
     def make_room(self, standing: Iterable[Place]) -> bool:
         """Where there are as many groups as may be, forget those in which nobody stands. False: there was
         room."""
-        if len(self._by_pattern) < MOST_GROUPS:
+        if len(self._by_pattern) < self._most_groups:
             return False
         used = {place.levels for place in standing}
         self._by_pattern = {levels: levels for levels in self._by_pattern if levels in used}
@@ -90,7 +96,7 @@ class Places:
         position, levels = self._from_name(worker)
         if machine is not None and machine.group:
             return Place(tuple(_listed_levels(machine)), position)
-        if levels not in self._by_pattern and len(self._by_pattern) >= MOST_GROUPS:
+        if levels not in self._by_pattern and len(self._by_pattern) >= self._most_groups:
             return NOWHERE
         return Place(self._by_pattern.setdefault(levels, levels), position)
 

@@ -21,4 +21,6 @@ class Beside:
 
     async def __aexit__(self, *_: object) -> None:
         said, _ = await self._process.communicate()
+        if self._process.returncode:
+            raise RuntimeError(f"{self._command[2]} has failed")
         self.said = said.decode()

@@ -8,8 +8,10 @@ and the simulation itself takes most of a core.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -45,8 +47,10 @@ farm:
 SCRAPE_SECONDS = 0.5
 PAGE_BYTES = 5_000_000
 STALL_SECONDS = 0.02
+NOISE = 0.0002  # of all replies: what a virtual machine's neighbours make late by themselves
 OTHERS_NAMED = 1
-MEMORY_GROWTH = 0.05  # over the second half of the churn
+MEMORY_GROWTH = 0.05  # over the churn, by medians of its second minute and its last
+WAVE_SECONDS = 30.0
 
 
 def say(line: str) -> None:
@@ -124,19 +128,22 @@ async def _measure(
     async with Beside(idler, STALL_SECONDS) as idling:
         await asyncio.sleep(min(60.0, settle))
     quiet = await _stalls(port)
-    say(f"before any scrape: {Lateness.of(before, quiet, idling.said).text}")
+    unscraped = Lateness.of(before, quiet, idling.said)
+    say(f"before any scrape: {unscraped.text}")
     broken = _break(farm)
     naming = Naming(pool.data_directory)
     asking = asyncio.create_task(naming.run(time.monotonic()))
     async with Beside(idler, STALL_SECONDS) as idling, Beside(scraper, port) as scraping:
         await asyncio.sleep(watch)
     asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
+    with contextlib.suppress(asyncio.CancelledError):
+        await asking
     lateness = Lateness.of(quiet, await _stalls(port), idling.said)
     say(f"while scraped once a second: {lateness.text}")
     limits.judge(
-        f"no reply waits more than {STALL_SECONDS * 1e3:g} ms, but for what the machine adds to everything",
-        is_kept=lateness.replies_part <= lateness.idle_part,
+        f"scrapes make no reply wait more than {STALL_SECONDS * 1e3:g} ms: {lateness.late_replies:.3%} did, "
+        f"{unscraped.late_replies:.3%} before there were any",
+        is_kept=lateness.late_replies <= max(unscraped.late_replies, NOISE),
     )
     _tell_scrapes(scraping.said, limits)
     _tell_named(naming, broken, limits)
@@ -175,21 +182,19 @@ class Lateness(NamedTuple):
     STALL_SECONDS."""
 
     text: str
-    replies_part: float
-    idle_part: float
+    late_replies: float  # of all
 
     @classmethod
     def of(cls, before: Samples, after: Samples, idle: str) -> "Lateness":
-        part, said = 0.0, []
+        late_part, said = 0.0, []
         for name, what in (("event_loop_stall_seconds", "timers"), ("reply_seconds", "replies")):
             total = _grown(before, after, f"engineroom_{name}_count")
             late = total - _grown(before, after, f"engineroom_{name}_bucket", le=str(STALL_SECONDS))
-            part = late / total if total else 0.0
+            late_part = late / total if total else 0.0
             said.append(f"{late:,.0f} of {total:,.0f} {what}")
         naps, napped_late = (int(word) for word in idle.split())
         said.append(f"{napped_late:,} of {naps:,} naps of a process that does nothing")
-        text = f"more than {STALL_SECONDS * 1e3:g} ms late were {', '.join(said)}"
-        return cls(text, part, napped_late / naps)
+        return cls(f"more than {STALL_SECONDS * 1e3:g} ms late were {', '.join(said)}", late_part)
 
 
 def _grown(before: Samples, after: Samples, name: str, **labels: str) -> float:
@@ -202,13 +207,15 @@ def _tell_scrapes(scraped: str, limits: Limits) -> None:
     scrapes = [line.split() for line in scraped.splitlines()]
     seconds = sorted(float(took) for took, _, _ in scrapes)
     size, samples_shown = max(int(size) for _, size, _ in scrapes), int(scrapes[-1][2])
-    late = sum(one >= SCRAPE_SECONDS for one in seconds)
+    late = sum(float(took) >= SCRAPE_SECONDS or size == "0" for took, size, _ in scrapes)
     say(
         f"{len(seconds)} scrapes: median {seconds[len(seconds) // 2] * 1e3:.0f} ms, 99 % below "
         f"{seconds[len(seconds) * 99 // 100] * 1e3:.0f} ms, worst {seconds[-1] * 1e3:.0f} ms; "
         f"{size / 1e6:.2f} MB, {samples_shown:,} samples"
     )
-    limits.judge(f"a scrape takes less than {SCRAPE_SECONDS:g} s ({late} took longer)", is_kept=not late)
+    limits.judge(
+        f"a scrape takes less than {SCRAPE_SECONDS:g} s ({late} took longer, or failed)", is_kept=not late
+    )
     limits.judge(f"a page has less than {PAGE_BYTES / 1e6:g} MB", is_kept=size < PAGE_BYTES)
 
 
@@ -220,7 +227,8 @@ def _tell_named(naming: Naming, broken: dict[str, str], limits: Limits) -> None:
     named = sum(name in naming.first for name in broken)
     others = {name: entry for name, entry in naming.first.items() if name not in broken}
     say(f"{named} of {len(broken)} named; others: {json.dumps(others) if others else 'none'}")
-    limits.judge("all broken machines are named", is_kept=named == len(broken))
+    wrong = [name for name, kind in broken.items() if naming.states.get(name) != kind]
+    limits.judge("all broken machines are named, each with what is wrong with it", is_kept=not wrong)
     limits.judge(f"at most {OTHERS_NAMED} other is named", is_kept=len(others) <= OTHERS_NAMED)
 
 
@@ -229,12 +237,12 @@ async def _churn(pool: RunningPool, port: int, seconds: float, limits: Limits) -
     say(f"churn: 200 machines at a time, each half a minute, for {seconds:.0f} s")
     deadline = time.monotonic() + seconds
     wave, figures = 0, []
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or wave < 4:
         wave += 1
         names = [f"x-{wave % 10}-{wave // 10 % 10}-{wave}{place}" for place in range(200)]
         farm = SimulatedFarm(names, pool.address, RATE, wave, ADDRESSES)
         await farm.start(pool.port)
-        await asyncio.sleep(28.0)
+        await asyncio.sleep(WAVE_SECONDS - 2.0)
         await farm.stop()
         found = await _stalls(port)
         accountant = found["process_resident_memory_bytes", frozenset()]
@@ -243,14 +251,9 @@ async def _churn(pool: RunningPool, port: int, seconds: float, limits: Limits) -
         if wave % 5 == 1:
             say(f"  wave {wave}: gateway {figures[-1][0]:.0f} MB, accountant {figures[-1][1]:.0f} MB")
     say(f"  at the end: gateway {figures[-1][0]:.0f} MB, accountant {figures[-1][1]:.0f} MB")
-    for who, half, end in zip(
-        ("gateway", "accountant"), figures[len(figures) // 2], figures[-1], strict=True
-    ):
-        grown = end / half - 1.0
-        limits.judge(
-            f"the {who}'s memory is flat ({100 * grown:+.1f} % over the second half)",
-            is_kept=grown <= MEMORY_GROWTH,
-        )
+    for who, sizes in zip(("gateway", "accountant"), zip(*figures, strict=True), strict=True):
+        grown = statistics.median(sizes[-3:]) / statistics.median(sizes[1:4]) - 1.0
+        limits.judge(f"the {who}'s memory is flat ({grown:+.1%})", is_kept=grown <= MEMORY_GROWTH)
 
 
 def main() -> None:

@@ -46,12 +46,12 @@ async def demo(directory: Path, *arguments: str) -> AsyncIterator[asyncio.subpro
         await process.wait()
 
 
-async def test_it_finds_a_block_pays_the_miners_for_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with demo(tmp_path, "--blocks", "1") as process:
+async def test_it_finds_a_block_pays_the_miners_for_it_and_leaves_nothing_behind(short_path: Path) -> None:
+    async with demo(short_path, "--blocks", "1") as process:
         output, _ = await asyncio.wait_for(process.communicate(), BLOCK_SECONDS)
         text = output.decode()
         assert process.returncode == 0, text
-        await all_ended(with_environment("TMPDIR", str(tmp_path)))
+        await all_ended(with_environment("TMPDIR", str(short_path)))
     # 104 blocks are there before; four of their coinbases are ripe, and each is spent for a fee of 5,000
     found = re.search(r"block 105 ([0-9a-f]{8})….{8}: 50\.00020000, 5 transactions, devnode: accepted", text)
     assert found is not None, text
@@ -63,7 +63,7 @@ async def test_it_finds_a_block_pays_the_miners_for_it_and_leaves_nothing_behind
     ), text
     assert re.search(r"transaction [0-9a-f]{64}$", text, re.MULTILINE)
     assert "Traceback" not in text
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(short_path) == []
 
 
 async def test_a_folder_that_no_pool_can_run_in_is_one_line(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ async def test_a_folder_that_no_pool_can_run_in_is_one_line(tmp_path: Path) -> N
     assert os.listdir(directory) == []
 
 
-async def test_metrics_are_where_it_says_and_show_its_miners(tmp_path: Path) -> None:
-    async with demo(tmp_path, "--miners", "2") as process:
+async def test_metrics_are_where_it_says_and_show_its_miners(short_path: Path) -> None:
+    async with demo(short_path, "--miners", "2") as process:
         assert process.stdout is not None
         await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
@@ -104,10 +104,10 @@ async def connected(port: int) -> float | None:
     return value(samples(page), "engineroom_connections", **labels)
 
 
-async def test_a_metrics_port_that_is_taken_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+async def test_a_metrics_port_that_is_taken_is_one_line_that_says_what_to_do(short_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        async with demo(tmp_path, "--metrics-port", str(port)) as process:
+        async with demo(short_path, "--metrics-port", str(port)) as process:
             output, _ = await asyncio.wait_for(process.communicate(), START_SECONDS)
     (line,) = output.decode().splitlines()
     assert process.returncode == 1
@@ -115,7 +115,7 @@ async def test_a_metrics_port_that_is_taken_is_one_line_that_says_what_to_do(tmp
         f"engineroom: cannot show metrics on 127.0.0.1 port {port}: Address already in use; "
     )
     assert "--metrics-port" in line
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(short_path) == []
 
 
 SETTINGS = """\
@@ -183,25 +183,25 @@ async def test_a_refused_block_fails_it_and_says_why(tmp_path: Path) -> None:
     assert f"block 105 {105:064x} refused: node devnode: bad-cb-amount" in stage.paper.getvalue()
 
 
-async def test_ctrl_c_ends_it_with_0_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with demo(tmp_path, "--miners", "1") as process:
+async def test_ctrl_c_ends_it_with_0_and_leaves_nothing_behind(short_path: Path) -> None:
+    async with demo(short_path, "--miners", "1") as process:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         assert line.startswith(b"pool on stratum+tcp://127.0.0.1:"), line
         process.send_signal(signal.SIGINT)
         rest, _ = await asyncio.wait_for(process.communicate(), END_SECONDS)
         assert process.returncode == 0, rest.decode()
-        await all_ended(with_environment("TMPDIR", str(tmp_path)))
+        await all_ended(with_environment("TMPDIR", str(short_path)))
     assert b"Traceback" not in rest
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(short_path) == []
 
 
-async def test_killed_outright_it_takes_its_node_and_its_miners_with_it(tmp_path: Path) -> None:
-    async with demo(tmp_path) as process:
+async def test_killed_outright_it_takes_its_node_and_its_miners_with_it(short_path: Path) -> None:
+    async with demo(short_path) as process:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         assert line.startswith(b"pool on stratum+tcp://127.0.0.1:"), line
         process.kill()
         await process.wait()
-        await all_ended(with_environment("TMPDIR", str(tmp_path)))
-        assert with_environment("TMPDIR", str(tmp_path)) == []
+        await all_ended(with_environment("TMPDIR", str(short_path)))
+        assert with_environment("TMPDIR", str(short_path)) == []

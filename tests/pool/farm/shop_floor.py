@@ -9,7 +9,7 @@ from pool.farm.inventory import Inventory, InventoryMachine
 from pool.farm.member import Member
 from pool.farm.observation import MachineKey, Observation, Refusals, Shares
 from pool.farm.pauses import Pause
-from pool.farm.places import Places
+from pool.farm.places import MOST_GROUPS, Places
 
 START = 1_800_000_000.0
 US = 1_000_000
@@ -38,10 +38,11 @@ class ShopFloor:
         memory: FloorMemory | None = None,
         now: float = START,
         accounts: Sequence[str] = (),
+        most_groups: int = MOST_GROUPS,
         **rules: Any,
     ) -> None:
         inventory = Inventory({one.name: one for one in listings})
-        self.places = Places(inventory, PATTERN, accounts)
+        self.places = Places(inventory, PATTERN, accounts, most_groups=most_groups)
         self.rules = FloorRules(**rules)
         self.now = now
         self.floor = Floor(self.rules, self.places, now, memory)

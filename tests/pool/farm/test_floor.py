@@ -357,11 +357,8 @@ def test_on_a_pool_for_others_only_the_operators_machines_are_incidents() -> Non
     assert [fault.machine for fault in made.floor.faults()] == [f"{ALICE}.rig"]
 
 
-def test_a_machine_that_found_no_group_for_strangers_names_has_its_own_when_they_are_gone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("pool.farm.places.MOST_GROUPS", 3)
-    shop = ShopFloor()
+def test_a_machine_that_found_no_group_for_strangers_names_has_its_own_when_they_are_gone() -> None:
+    shop = ShopFloor(most_groups=3)
     strangers = keys(["z-1-1", "z-2-1", "z-3-1"], BOB)
     shop.join(strangers)
     shop.join(keys(["a-7-1"]))
