@@ -20,7 +20,7 @@ class Beside:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        said, _ = await self._process.communicate()
+        said, _ = await self._process.communicate(b"")  # ends its standard input
         if self._process.returncode:
             raise RuntimeError(f"{self._command[2]} has failed")
         self.said = said.decode()
