@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BLOCKS ?= 3
 CRASH_POINTS ?= 200
+WORKERS ?= auto
 METRICS_PORT ?= 9333
 PROMETHEUS_PORT ?= 9090
 
@@ -27,7 +28,7 @@ test: $(VENV)/.dev  ## install what the tests need, then lint, types and all tes
 	@.ci/packages litecoind postgresql
 	@.ci/unpack prometheus prometheus-alertmanager
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/python -m pytest -q --durations=10
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --durations=10
 
 crash: $(VENV)/.dev  ## the crash matrix with 200 random points instead of 20; five minutes or more
 	@.ci/packages litecoind postgresql
