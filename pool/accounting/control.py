@@ -123,11 +123,11 @@ class ControlSocket:
 
     async def close(self) -> None:
         """Take no more requests, and let what has been asked be answered."""
-        if self._server is None:
-            return
         if self._is_here():  # first: who comes next makes another as soon as this one is not answered
             self._path.unlink()
         self._made = None
+        if self._server is None:
+            return
         self._server.close()
         self._server = None
         for writer in self._silent:
