@@ -1,4 +1,4 @@
-"""Where a machine stands: (account, worker name) → Place. Pure; it remembers what it has worked out.
+"""Where a machine stands: (account, worker name) → Place. Pure; it remembers the groups that there are.
 
 The inventory goes before the name pattern, and what neither places stands in the group `ungrouped`. Names
 come from the network: what becomes part of a group is made safe for a line of text and a label of a metric,
@@ -17,7 +17,6 @@ from pool.farm.inventory import UNGROUPED, WHOLE_FARM, Inventory, InventoryMachi
 LONGEST_LABEL = 64  # as long as a worker name may be
 MOST_GROUPS = 10_000  # by pattern, of machines that are known
 # A farm of a hundred thousand machines in racks of forty has 2,500; each costs memory and a line.
-MOST_REMEMBERED = 200_000  # machines; beyond, all is forgotten and worked out again at a few µs each
 _UNSAFE = re.compile(r'["\\/]')
 _WORD = re.compile(r"([^\W\d_]{1,32})(?:[-_ .]\S{1,4}|\d{1,4})")
 
@@ -64,7 +63,6 @@ class Places:
         self._pattern = None if pattern is None else re.compile(pattern)
         self._accounts = frozenset(accounts)
         self._most_groups = most_groups
-        self._known: dict[tuple[str, str], Place] = {}
         self._by_pattern: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
 
     def has(self, account: str) -> bool:
@@ -73,13 +71,13 @@ class Places:
 
     def place(self, account: str, worker: str) -> Place:
         """Where it stands."""
-        key = (account, worker)
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            found = self._known[key] = self._looked_up(account, worker)
-        return found
+        machine = self.inventory.machine(account, worker)
+        position, levels = self._from_name(worker)
+        if machine is not None and machine.group:
+            return Place(tuple(_listed_levels(machine)), position)
+        if levels not in self._by_pattern and len(self._by_pattern) >= self._most_groups:
+            return NOWHERE
+        return Place(self._by_pattern.setdefault(levels, levels), position)
 
     def make_room(self, standing: Iterable[Place]) -> bool:
         """Where there are as many groups as may be, forget those in which nobody stands. False: there was
@@ -88,17 +86,7 @@ class Places:
             return False
         used = {place.levels for place in standing}
         self._by_pattern = {levels: levels for levels in self._by_pattern if levels in used}
-        self._known.clear()
         return True
-
-    def _looked_up(self, account: str, worker: str) -> Place:
-        machine = self.inventory.machine(account, worker)
-        position, levels = self._from_name(worker)
-        if machine is not None and machine.group:
-            return Place(tuple(_listed_levels(machine)), position)
-        if levels not in self._by_pattern and len(self._by_pattern) >= self._most_groups:
-            return NOWHERE
-        return Place(self._by_pattern.setdefault(levels, levels), position)
 
     def _from_name(self, worker: str) -> tuple[str, tuple[tuple[str, str], ...]]:
         match = None if self._pattern is None else self._pattern.fullmatch(worker)

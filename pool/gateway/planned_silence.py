@@ -10,11 +10,13 @@ from config.schema import Settings
 from pool.farm.opening import InventoryUnusable, open_places, places_by_name
 from pool.farm.pauses import Pause, is_silence_planned
 from pool.farm.planned_pauses import PlannedPauses
+from stratum.events import Worker
 from stratum.session import Session
 
 LOOK_SECONDS = 5.0
 BUDGET_SECONDS = 0.003  # of the loop, once a second: where a machine stands is found in 11 µs the first time,
 # so that 2,500 sessions are through in ten seconds and 18,000 in a minute; a fraction of that later on
+MOST_REMEMBERED = 50_000  # names, some 20 MB; beyond, all are forgotten and worked out again
 AT_ONCE = 16  # sessions between two looks at the clock
 MICROSECONDS = 1_000_000
 
@@ -31,6 +33,7 @@ class PlannedSilence:
         self._planned = PlannedPauses(settings)
         self._budget_seconds = budget_seconds
         self._pauses: tuple[Pause, ...] = ()
+        self._groups: dict[Worker, str] = {}  # where machines stand, while something is paused
         self._looked_at = 0.0
         self._next = 0  # the session that the next look begins with
         self._has_held = False
@@ -59,7 +62,11 @@ class PlannedSilence:
         worker = session.first_worker
         if worker is None or not self._places.has(worker.account):
             return
-        group = self._places.place(worker.account, worker.name).group
+        group = self._groups.get(worker)
+        if group is None:
+            if len(self._groups) >= MOST_REMEMBERED:
+                self._groups.clear()
+            group = self._groups[worker] = self._places.place(worker.account, worker.name).group
         if group not in planned:
             planned[group] = is_silence_planned(self._pauses, group, now_us)
         session.pace.is_held = planned[group]
@@ -68,5 +75,6 @@ class PlannedSilence:
         """Of all at once: what is left out would be held for good."""
         if self._has_held:
             self._has_held = False
+            self._groups.clear()
             for session in sessions:
                 session.pace.is_held = False
