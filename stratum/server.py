@@ -69,7 +69,7 @@ class FanOut(msgspec.Struct, frozen=True):
     """One announcement, in monotonic seconds: when it began, and who was sent it when, in slices.
 
     One that comes during another is one with it, and who was reached by the first already is in it twice.
-    There is no slice where all miners left meanwhile.
+    There is no slice where nobody could be sent anything.
     """
 
     started_at: float

@@ -1,8 +1,8 @@
-"""[shell] The accountant's ear: Unix sockets on which commands ask for what only the one writer may do.
+"""[shell] The accountant's ear: Unix sockets on which commands ask something of its process, the one writer.
 
 One request and one answer a connection, each one JSON line: {"version", "name", "arguments"} →
-{"result"} | {"error"}. Sockets are in the data directory and readable by their owner alone; whoever may open
-them may pay out.
+{"result"} | {"error"}. Sockets are in the data directory and readable by their owner alone: whoever may open
+the accountant's may pay out.
 """
 
 import asyncio
@@ -72,29 +72,33 @@ class ControlSocket:
         self._look_seconds = look_seconds
         self._server: asyncio.Server | None = None
         self._made: int | None = None  # the inode of the socket that is ours
+        self._is_refused = False
         self._silent: set[asyncio.StreamWriter] = set()  # connected, and nothing asked yet
         self._at_work: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Listen until cancelled, while no other process answers here: there is no lease that would say so. A
-        socket that somebody removes is made anew; that it cannot be made is told once, and tried again."""
-        is_told = False
+        """See to it that there is a socket, until cancelled."""
         try:
             while True:
-                try:
-                    self._path.parent.mkdir(parents=True, exist_ok=True)
-                    if not self._is_here() and not await _is_answered(self._path):
-                        await self.close()
-                        await self.open()
-                    is_told = False
-                except OSError as error:
-                    if not is_told:
-                        is_told = True
-                        why = error.strerror or str(error)
-                        log.error(LogEvent.SOCKET_REFUSED, path=self._path, error=why)
+                await self.look()
                 await asyncio.sleep(self._look_seconds)
         finally:
             await self.close()
+
+    async def look(self) -> None:
+        """Listen, while no other process answers here: there is no lease that would say so. A socket that
+        somebody removed is made anew; that it cannot be made is told once."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._is_here() and not await _is_answered(self._path):
+                await self.close()
+                await self.open()
+        except OSError as error:
+            if not self._is_refused:
+                log.error(LogEvent.SOCKET_REFUSED, path=self._path, error=error.strerror or str(error))
+            self._is_refused = True
+        else:
+            self._is_refused = False
 
     def _is_here(self) -> bool:
         """Whether the socket at the path is ours."""

@@ -56,9 +56,10 @@ async def run_accountant(
 
 @contextlib.asynccontextmanager
 async def _instruments(settings: Settings) -> AsyncIterator[InstrumentKeeper]:
-    """The instruments and their socket, before the accounts are open and for as long as they are kept."""
+    """The instruments and their socket, from before the accounts are opened for as long as they are kept."""
     keeper = InstrumentKeeper(settings)
     control = ControlSocket(Path(settings.data_directory) / INSTRUMENTS_SOCKET, {"farm": keeper.farm})
+    await control.look()
     tasks = [
         asyncio.create_task(keeper.run(), name="instruments"),
         asyncio.create_task(control.serve(), name="instruments' answers"),

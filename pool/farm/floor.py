@@ -145,7 +145,7 @@ class Floor:
         return None if member is None else member.place.group
 
     def glances(self) -> list[tuple[Member, Glance]]:
-        """Every machine with what it shows now: some 15 µs each, for all that is summed up of them."""
+        """Every machine with what it shows now: looked at once, for all that is summed up of them."""
         at = self.time
         return [(member, member.watch.glance(at)) for member in self.members.values()]
 

@@ -112,7 +112,16 @@ async def test_an_announcement_that_comes_during_another_is_one_with_it() -> Non
         assert fan_out.started_at <= first_at < min(later)
 
 
-async def test_an_announcement_to_miners_who_have_all_left_by_its_end_has_an_end() -> None:
+async def test_an_announcement_without_work_reaches_nobody_and_has_an_end() -> None:
+    async with running() as run:
+        run.owner.make()
+        await (await run.client()).handshake()
+        run.owner.job = None
+        run.server.announce()
+        assert [fan_out.slices for fan_out in run.owner.fan_outs] == [()]
+
+
+async def test_an_announcement_ends_though_those_it_has_not_reached_yet_leave() -> None:
     async with asyncio.timeout(10), running(ServerLimits(fanout_slice=1)) as run:
         run.owner.make()
         clients = [await run.client() for _ in range(2)]

@@ -49,6 +49,15 @@ class Gateway:
             file.write(encode_block(made))
 
 
+def connect(gateway: Gateway, at: float, instruments: Instruments) -> None:
+    """A machine comes to it, hands in a share and stays; the instruments have seen it."""
+    gateway.frame(at, HAS_WORK, Joined(1, "cgminer/4.12"))
+    gateway.frame(at + 1, share())
+    gateway.frame(at + 2)
+    instruments.look()
+    assert instruments.desk.floor.members[KEY].is_connected
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     farm = FarmSettings(name_pattern="(?P<row>[a-z]+)")
@@ -92,13 +101,8 @@ async def test_a_gateways_next_process_has_none_of_the_connections_of_the_one_be
     settings: Settings,
 ) -> None:
     spool, now = Path(settings.data_directory) / "spool", time.time()
-    first = Gateway(spool, "f" * 16, now - 20)
     instruments = Instruments(settings, Links())
-    first.frame(now - 15, HAS_WORK, Joined(1, "cgminer/4.12"))
-    first.frame(now - 14, share())
-    first.frame(now - 13)
-    instruments.look()
-    assert instruments.desk.floor.members[KEY].is_connected
+    connect(Gateway(spool, "f" * 16, now - 20), now - 15, instruments)
     second = Gateway(spool, "0" * 16, now - 5)
     second.frame(now - 4, HAS_WORK)
     second.frame(now - 3)
@@ -118,13 +122,8 @@ async def test_who_was_connected_to_a_gateway_that_is_gone_for_good_is_not_any_m
     farm = FarmSettings(inventory=str(Path(settings.data_directory) / "machines.csv"))
     settings = msgspec.structs.replace(settings, farm=farm)
     spool, now = Path(settings.data_directory) / "spool", time.time()
-    gone = Gateway(spool, "a" * 16, now - 86_500)
     instruments = Instruments(settings, Links())
-    gone.frame(now - 86_490, HAS_WORK, Joined(1, "cgminer/4.12"))
-    gone.frame(now - 86_480, share())
-    gone.frame(now - 86_470)
-    instruments.look()
-    assert instruments.desk.floor.members[KEY].is_connected
+    connect(Gateway(spool, "a" * 16, now - 86_500), now - 86_490, instruments)
     working = Gateway(spool, "b" * 16, now - 3, number=1)
     working.frame(now - 2, HAS_WORK)
     working.frame(now - 1)
