@@ -72,6 +72,7 @@ async def _instruments(settings: Settings) -> AsyncIterator[InstrumentKeeper]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await control.close()  # who is cancelled before the first step has no end of its own
 
 
 def _tell_bug(task: asyncio.Task[None]) -> None:
