@@ -34,8 +34,6 @@ TICK_SECONDS = 0.25
 TICK_SLICES = 4
 FORCED_SECONDS = 1.0
 BACKLOG = 4096
-# A farm restarts behind one address after a power cut: let it in at once, and a reconnect loop at this rate.
-CONNECTS_PER_SECOND = 200.0
 SMALLEST_BURST = 100
 
 _KEEPALIVE = (
@@ -58,10 +56,15 @@ class Listener(msgspec.Struct, frozen=True):
 
 class ServerLimits(msgspec.Struct, frozen=True):
     """How many connections are let in; 0 is no limit. `fanout_slice` is how many of them an announcement
-    reaches before others have their turn."""
+    reaches before others have their turn.
+
+    A farm restarts behind one address after a power cut: as many as may be connected are let in at once, and
+    a reconnect loop at `connects_per_second`.
+    """
 
     connections: int = 18_000
     connections_per_address: int = 0
+    connects_per_second: float = 200.0
     fanout_slice: int = 250
 
 
@@ -215,9 +218,10 @@ class StratumServer:
         return None if self._has_connect_token(host, now) else TurnedAway.RATE
 
     def _has_connect_token(self, host: str, now: float) -> bool:
-        burst = float(max(self._limits.connections_per_address or self._limits.connections, SMALLEST_BURST))
+        limits = self._limits
+        burst = float(max(limits.connections_per_address or limits.connections, SMALLEST_BURST))
         tokens, filled_at = self._connect_tokens.get(host, (burst, now))
-        tokens = min(burst, tokens + (now - filled_at) * CONNECTS_PER_SECOND)
+        tokens = min(burst, tokens + (now - filled_at) * limits.connects_per_second)
         if tokens < 1:
             return False
         self._connect_tokens[host] = (tokens - 1, now)
