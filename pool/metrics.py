@@ -7,13 +7,14 @@ Gauges are written here, line by line as the client writes them: machines and gr
 thousand (docs/decisions/0024).
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import msgspec
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from pool.gateway.readings import HIGHEST, SUM, Reading
 from pool.instruments.metric import Kind, Metric
@@ -21,7 +22,7 @@ from pool.instruments.metric import Kind, Metric
 PREFIX = "engineroom_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_text_of: Callable[[float], str] = floatToGoString
+_UNKNOWN_TO_JSON = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 
 Figures = dict[tuple[str, ...], float]  # of one metric, by the values of its labels
 
@@ -65,25 +66,32 @@ class _Gauge:
     def __init__(self, metric: Metric) -> None:
         self.name = metric.name
         self._metric = metric
-        self._heads: dict[tuple[str, ...], str] = {}
+        name, meaning = PREFIX + metric.name, _escaped(metric.meaning)
+        self._about = f"# HELP {name} {meaning}\n# TYPE {name} gauge\n"
+        self._series: list[tuple[str, ...]] = []
+        self._heads: list[str] = []
 
     def text(self, figures: Figures) -> str:
-        old, heads = self._heads, {}
-        lines = [self._about()]
-        for labels, value in figures.items():
-            head = heads[labels] = old.get(labels) or self._head(labels)
-            lines.append(f"{head} {_text_of(value)}\n")
-        self._heads = heads
-        return "".join(lines)
-
-    def _about(self) -> str:
-        name, meaning = PREFIX + self.name, _escaped(self._metric.meaning)
-        return f"# HELP {name} {meaning}\n# TYPE {name} gauge\n"
+        series = list(figures)
+        if series != self._series:
+            known = dict(zip(self._series, self._heads, strict=True))
+            self._heads = [known.get(labels) or self._head(labels) for labels in series]
+            self._series = series
+        lines = zip(self._heads, _texts(list(figures.values())), itertools.repeat("\n"), strict=False)
+        return self._about + "".join(itertools.chain.from_iterable(lines))
 
     def _head(self, labels: tuple[str, ...]) -> str:
         named = sorted(zip(self._metric.label_names, labels, strict=True))
         shown = ",".join(f'{name}="{_escaped(value, quoted=True)}"' for name, value in named)
-        return f"{PREFIX}{self.name}{{{shown}}}" if shown else PREFIX + self.name
+        return f"{PREFIX}{self.name}{{{shown}}} " if shown else f"{PREFIX}{self.name} "
+
+
+def _texts(values: list[float]) -> list[str]:
+    """Each as JSON has it, all at once; but JSON knows neither infinity nor what is no number."""
+    texts = msgspec.json.encode(values)[1:-1].decode().split(",")
+    if "null" in texts:
+        texts = [_UNKNOWN_TO_JSON.get(str(value), text) for value, text in zip(values, texts, strict=True)]
+    return texts
 
 
 def _escaped(text: str, *, quoted: bool = False) -> str:

@@ -21,11 +21,14 @@ _UNSAFE = re.compile(r'["\\/]')
 _WORD = re.compile(r"([^\W\d_]{1,32})(?:[-_ .]\S{1,4}|\d{1,4})")
 
 
-class Place(msgspec.Struct, frozen=True):
-    """`levels` from wide to narrow, as (name of the level, its part of the path): ("row", "row-3").
-    `position` is the machine's own place in its group, where its name says it."""
+Levels = tuple[tuple[str, str], ...]  # from wide to narrow: (name of the level, its part of the path)
 
-    levels: tuple[tuple[str, str], ...] = ()
+
+class Place(msgspec.Struct, frozen=True):
+    """`levels` as (("hall", "a"), ("row", "row-3")). `position` is the machine's own place in its group,
+    where its name says it."""
+
+    levels: Levels = ()
     position: str = ""
 
     @property
@@ -34,11 +37,17 @@ class Place(msgspec.Struct, frozen=True):
         return "/".join(part for _, part in self.levels) or UNGROUPED
 
     def groups(self) -> Iterator[tuple[str, str]]:
-        """The groups it stands in, from wide to narrow, each as (name of its level, its path)."""
-        path = ""
-        for level, part in self.levels:
-            path = f"{path}/{part}" if path else part
-            yield level, path
+        """The groups it stands in, as `groups_of` has them."""
+        return groups_of(self.levels)
+
+
+def groups_of(levels: Levels) -> Iterator[tuple[str, str]]:
+    """The groups that whoever has these levels stands in, from wide to narrow, each as (name of its level,
+    its path)."""
+    path = ""
+    for level, part in levels:
+        path = f"{path}/{part}" if path else part
+        yield level, path
 
 
 NOWHERE = Place()

@@ -1,5 +1,6 @@
 """The farm in lines: its machines and groups, the worst first; for tables and charts. Pure."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -8,6 +9,7 @@ from pool.farm.floor import Floor
 from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member
 from pool.farm.pauses import covers
+from pool.farm.places import Levels, groups_of
 
 Glances = Sequence[tuple[Member, Glance]]  # as `Floor.glances` gives them
 STATE_RANK = {state: rank for rank, state in enumerate(("silent", "rejecting", "low", "new", "paused", "ok"))}
@@ -149,29 +151,42 @@ class _Sum:
         self.machines = self.faulty = self.paused = 0
         self.expected = self.measured = self.missing = self.refused_work = self.all_work = 0.0
 
+    def add(self, member: Member, glance: Glance) -> None:
+        state = member.watch.state
+        measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
+        self.machines += 1
+        self.faulty += member.is_faulty
+        self.measured += measured
+        if state is not MachineState.SILENT:
+            self.refused_work += glance.refused_work
+            self.all_work += glance.all_work
+        if state is MachineState.PAUSED:
+            self.paused += 1
+        else:
+            should = glance.expected or measured
+            self.expected += should
+            self.missing += should - measured
+
+    def add_all(self, other: "_Sum") -> None:
+        self.machines += other.machines
+        self.faulty += other.faulty
+        self.paused += other.paused
+        self.expected += other.expected
+        self.measured += other.measured
+        self.missing += other.missing
+        self.refused_work += other.refused_work
+        self.all_work += other.all_work
+
 
 def group_lines(glances: Glances) -> list[GroupLine]:
     """All groups, those that lie in others too, the one that misses most first."""
-    sums: dict[str, _Sum] = {}
+    narrowest: dict[Levels, _Sum] = defaultdict(_Sum)
     for member, glance in glances:
-        state = member.watch.state
-        measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
-        for _, path in member.place.groups():
-            one = sums.get(path)
-            if one is None:
-                one = sums[path] = _Sum()
-            one.machines += 1
-            one.faulty += member.is_faulty
-            one.measured += measured
-            if state is not MachineState.SILENT:
-                one.refused_work += glance.refused_work
-                one.all_work += glance.all_work
-            if state is MachineState.PAUSED:
-                one.paused += 1
-            else:
-                should = glance.expected or measured
-                one.expected += should
-                one.missing += should - measured
+        narrowest[member.place.levels].add(member, glance)
+    sums: dict[str, _Sum] = defaultdict(_Sum)
+    for levels, inside in narrowest.items():
+        for _, path in groups_of(levels):
+            sums[path].add_all(inside)
     lines = [
         GroupLine(
             group=path,

@@ -55,7 +55,9 @@ class FarmDesk:
         """Reads the inventory; one that cannot be used is told, and names alone say where machines are."""
         farm = settings.farm
         self._settings = settings
-        self._difficulty_1 = network(settings.coin, settings.network).proof_of_work.difficulty_1
+        self._difficulty_of_a_hash = (
+            network(settings.coin, settings.network).proof_of_work.difficulty_1 / 2**256
+        )
         self._places = self._opened_places()
         rules = FloorRules(
             expected_hashes_per_second=(
@@ -133,17 +135,16 @@ class FarmDesk:
 
     def difficulty_of(self, work: float) -> float:
         """Of a share for which so many hashes are expected."""
-        return work * self._difficulty_1 / 2**256
+        return work * self._difficulty_of_a_hash
 
     def report(self, group: str | None, market_network: Network | None) -> FarmReport:
         """The farm, or what is in a group, as it is now."""
         glances, unix = self.floor.glances(), time.time()
-        sums = farm_sums(glances)
         return farm_report(
             self.floor,
-            sums if group is None else farm_sums(glances, group),
+            glances,
             self._windows.estimates(self._now),
-            self._finance(sums, market_network, unix),
+            self._finance(farm_sums(glances), market_network, unix),
             self.difficulty_of,
             group,
             round(unix * MICROSECONDS),

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -234,17 +233,17 @@ class Instruments:
             return "the accounts are not open: see the log"
         return None if self._links.accounts.is_database_up else "the database cannot be used: see the log"
 
-    async def farm(self, group: str | None = None) -> Any:
-        """The report of `engineroom farm`, in builtins. Raises Refused for a group that nobody is in."""
+    async def farm(self, group: str | None = None) -> msgspec.Raw:
+        """The report of `engineroom farm`, as JSON. Raises Refused for a group that nobody is in."""
         return await self._loop.run_in_executor(self._thread, self._farm_report, group)
 
-    def _farm_report(self, group: str | None) -> Any:
+    def _farm_report(self, group: str | None) -> msgspec.Raw:
         report = self.desk.report(group, self.network())
         if group is not None and not report.machines:
             near = nearest(group, self.desk.groups())
             hint = f"; the nearest: {', '.join(near)}" if near else ""
             raise Refused(f"no machine is in {group!r}{hint}")
-        return msgspec.to_builtins(report)
+        return msgspec.Raw(msgspec.json.encode(report))
 
     async def _page(self) -> bytes:
         """Who asks while a page is rendered gets that one: twenty scrapers cost what one does."""

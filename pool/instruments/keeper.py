@@ -7,7 +7,8 @@ remembered may be its cause, so that it is set aside, and they begin anew after 
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from config.schema import Settings
 from pool.accounting.control import Refused
@@ -53,8 +54,8 @@ class InstrumentKeeper:
                 Memory(Path(self._settings.data_directory)).set_aside()
             await asyncio.sleep(self._pause_seconds)
 
-    async def farm(self, group: str | None = None) -> Any:
-        """The report of `engineroom farm`. Raises Refused."""
+    async def farm(self, group: str | None = None) -> msgspec.Raw:
+        """The report of `engineroom farm`, as JSON. Raises Refused."""
         if self._now is None:
             raise Refused("the instruments are being started anew: ask again in a moment, and see the log")
         return await self._now.farm(group)

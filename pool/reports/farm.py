@@ -11,7 +11,7 @@ from pool.farm.hashrate import Rate
 from pool.farm.incident_line import incident_line
 from pool.farm.pauses import covers
 from pool.farm.stale_losses import BlockChange
-from pool.farm.summary import FarmSums, GroupLine, MachineLine, group_lines, machine_lines
+from pool.farm.summary import FarmSums, Glances, GroupLine, MachineLine, farm_sums, group_lines, machine_lines
 from pool.wording import counted, hashrate_text
 
 MOST_SHOWN = 40  # machines in a table, a screenful; --all and --json show every one
@@ -52,7 +52,7 @@ class FarmReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def farm_report(
     floor: Floor,
-    sums: FarmSums,
+    glances: Glances,
     rates: Mapping[str, Rate],
     finance: Finance,
     difficulty_of: Callable[[float], float],
@@ -60,8 +60,8 @@ def farm_report(
     now_us: int,
     losses: Losses,
 ) -> FarmReport:
-    """Of the whole farm, or of what is in one group: `sums` are then that one's. Rates, losses and money are
-    always of the whole farm."""
+    """Of the whole farm, or of what is in one group. `glances` are the floor's of this moment, of all
+    machines; rates, losses and money are always of the whole farm."""
     incidents = [
         one
         for one in floor.incidents
@@ -76,9 +76,9 @@ def farm_report(
             )
             for window, rate in rates.items()
         ),
-        sums=sums,
+        sums=farm_sums(glances, group),
         incidents=tuple(incident_line(one, now_us) for one in incidents),
-        groups=tuple(line for line in group_lines(floor.glances()) if _is_of(group, line.group)),
+        groups=tuple(line for line in group_lines(glances) if _is_of(group, line.group)),
         machines=tuple(machine_lines(floor, difficulty_of, group)),
         losses=losses,
         finance=finance,

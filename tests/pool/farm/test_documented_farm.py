@@ -107,11 +107,12 @@ class Story:
 def told(settings: Settings) -> FarmReport:
     story = Story(settings)
     at = story.run()
-    sums = farm_sums(story.floor.glances())
+    glances = story.floor.glances()
+    sums = farm_sums(glances)
     per_hash = (NETWORK.subsidy_sats + 10_000_000) / NETWORK.work
     return farm_report(
         story.floor,
-        sums,
+        glances,
         {label: window.estimate(at) for label, window in story.windows.items()},
         Treasurer(settings.farm.power).finance(sums, Market(network=NETWORK, coin_price=2_350.0), at),
         lambda work: work * SHA256D_DIFFICULTY_1 / 2**256,

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from config.loading import load
@@ -67,7 +68,7 @@ async def test_a_bug_sets_the_memory_aside_and_the_next_ones_work(
     keeper = InstrumentKeeper(settings, make, pause_seconds=0.0)
     running = asyncio.create_task(keeper.run())
     await asyncio.wait_for(second.wait(), 10)
-    assert not (await keeper.farm())["machines"]
+    assert not msgspec.json.decode(await keeper.farm())["machines"]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert "the instruments have failed by a bug" in caplog.text

@@ -30,7 +30,7 @@ def reported(shop: ShopFloor, group: str | None = None, power: PowerSettings | N
     window = RateWindow(600, START)
     return farm_report(
         shop.floor,
-        farm_sums(shop.floor.glances(), group),
+        shop.floor.glances(),
         {"10m": window.estimate(shop.now)},
         Treasurer(power).finance(farm_sums(shop.floor.glances()), market, shop.now),
         float,
