@@ -70,12 +70,13 @@ class RateWindow:
         self._share_work = 0.0
 
     def add(self, at: float, work: float, work_squared: float) -> None:
-        """Add a batch of shares credited at about `at`: the sum of their work and of its squares.
+        """Add a batch of shares credited at about `at`: the sum of their work and of its squares. What was
+        before the window began is not seen by it.
 
         A poll's batch that is dated by the poll's end counts as half a poll too young: by half a second in a
         window of a minute that is 0.4 %, by a window of ten minutes nothing.
         """
-        if work <= 0:
+        if work <= 0 or at < self.since:
             return
         age = at - self._at
         if age >= 0:

@@ -1,7 +1,9 @@
 """The board: what all gateways' frames show together, kept up to date; pure, without clock and files.
 
 It owns each gateway's newest readings, the pool's hashrate over four windows and the effort of the round.
-Times are Unix seconds; frames that are missing leave a hole, and windows do not age in it.
+Times are Unix seconds. Frames that are missing leave a hole, and windows do not age in it. Whether a gateway
+lives is judged by when its frames were heard, not by their dates: the clock that dates them and the one that
+is asked may differ by what somebody has set the wall clock by.
 """
 
 from collections.abc import Iterable
@@ -25,10 +27,12 @@ GONE_SECONDS = 86_400.0  # without a frame, long enough for somebody to miss wha
 
 
 class GatewayState(msgspec.Struct):
-    """One gateway as its frames show it. `readings` are of its process, whose epoch that is."""
+    """One gateway as its frames show it: the newest is dated `at` and was heard at `heard_at`. `readings` are
+    of its process, whose epoch that is."""
 
     epoch: str
     at: float
+    heard_at: float
     is_closed: bool = False
     readings: dict[Series, float] = {}
 
@@ -56,14 +60,23 @@ class Board:
         self.round = Round()
         self._hole_seconds = 0.0
         self._observed_at = now
+        self._looked_at = now
+        self._began_at: float | None = None
         self._windows = RateWindows(now)
 
     # ------------------------------------------------------------------ in
 
     def observe(
-        self, source: str, epoch: str, deliveries: Iterable[Delivery], *, is_after_gap: bool
+        self,
+        source: str,
+        epoch: str,
+        deliveries: Iterable[Delivery],
+        *,
+        is_after_gap: bool,
+        heard_at: float | None = None,
     ) -> Iterable[Observation]:
-        """Take frames of one gateway in their order; each frame's shares and refusals by machine come out."""
+        """Take frames of one gateway in their order; each frame's shares and refusals by machine come out.
+        They were just written and heard now, `heard_at`; None: they had waited to be read."""
         for delivery in deliveries:
             at = delivery.frame.at_us / 1e6
             state = self._gateway(source, epoch, at)
@@ -71,6 +84,7 @@ class Board:
                 self._hole_seconds += max(0.0, at - state.at)
                 is_after_gap = False
             state.at = at
+            state.heard_at = max(state.heard_at, at) if heard_at is None else heard_at
             observation = Observation(at - self._hole_seconds)
             for record in delivery.frame.records:
                 try:
@@ -90,7 +104,7 @@ class Board:
     def _gateway(self, source: str, epoch: str, at: float) -> GatewayState:
         state = self.gateways.get(source)
         if state is None or state.epoch != epoch:
-            state = self.gateways[source] = GatewayState(epoch, at, readings={})
+            state = self.gateways[source] = GatewayState(epoch, at, at, readings={})
         return state
 
     def _take(self, record: object, delivery: Delivery, state: GatewayState) -> None:
@@ -110,10 +124,16 @@ class Board:
             self._windows.add(observation.at, observation.work, observation.work_squared)
 
     def looked(self, now: float) -> None:
-        """All that was to be read at `now` was taken."""
-        newest = [state.at for state in self.gateways.values() if not state.is_closed]
-        seen = min((at for at in newest if now - at < BEHIND_SECONDS), default=now - 1.0)
-        self._observed_at = max(self._observed_at, seen)
+        """All that was to be read at `now` was taken. Where nothing is heard, time goes on as it passes; a
+        process that begins waits for what it may hear."""
+        if self._began_at is None:
+            self._began_at = now
+        open_ones = [state for state in self.gateways.values() if not state.is_closed]
+        heard = [state.at for state in open_ones if now - state.heard_at < BEHIND_SECONDS]
+        if not heard and now - self._began_at < BEHIND_SECONDS:
+            return
+        seen = min(heard, default=self._observed_at + max(0.0, now - self._looked_at))
+        self._observed_at, self._looked_at = max(self._observed_at, seen), now
 
     # ------------------------------------------------------------------ out
 
@@ -134,11 +154,11 @@ class Board:
     def is_up(self, source: str, now: float) -> bool:
         """Whether a gateway has shown a frame lately."""
         state = self.gateways.get(source)
-        return state is not None and not state.is_closed and now - state.at < 2 * BEHIND_SECONDS
+        return state is not None and not state.is_closed and now - state.heard_at < 2 * BEHIND_SECONDS
 
     def is_gone(self, source: str, now: float) -> bool:
         """Whether a gateway was taken away: nothing for a day, while another works."""
-        return now - self.gateways[source].at >= GONE_SECONDS and bool(self._living(now))
+        return now - self.gateways[source].heard_at >= GONE_SECONDS and bool(self._living(now))
 
     def reading(self, now: float, name: str, *labels: str) -> list[float]:
         """What this series shows at each gateway that is up and has it."""

@@ -12,7 +12,7 @@ from pool.accounting.sources import epochs_on_disk
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.spool.frames import SpoolDamaged, SpoolGap
-from pool.spool.segments import segments_of
+from pool.spool.segments import read_head, segments_of
 from pool.spool.tail import Delivery, SourceTail, mark_behind
 
 FRAMES_AT_ONCE = 1_000  # of a busy gateway a second, some 50 ms of decoding
@@ -42,9 +42,11 @@ class Follower:
 
     def __init__(self, spool: Path, marks: list[Mark]) -> None:
         """`spool` holds one folder for each gateway. A source without a mark is followed from the segment
-        that is being written."""
+        that is being written, and what its earlier processes have left is not."""
         self._spool = spool
         self._marks = {(mark.source, mark.epoch): mark.number for mark in marks}
+        self._known = {mark.source for mark in marks}
+        self._left_alone: set[tuple[str, str]] = set()
         self._tails: dict[tuple[str, str], SourceTail] = {}
         self._over: set[tuple[str, str]] = set()
         self._after_gap: set[tuple[str, str]] = set()
@@ -53,6 +55,18 @@ class Follower:
     def marks(self) -> list[Mark]:
         """Of all that was ever followed and is still on disk."""
         return [Mark(*key, number) for key, number in self._marks.items()]
+
+    def begins_at(self) -> float | None:
+        """When the oldest of the segments was begun that are being written, Unix time as frames have it; None
+        where there is none. Raises OSError, and NewerSpool."""
+        begun = []
+        for one in epochs_on_disk(self._spool, None):
+            segments = segments_of(self._spool / one.name).get(one.epoch, [])
+            if segments and not one.is_over:
+                head = read_head(max(segments, key=lambda segment: segment.first).path)
+                if head is not None:
+                    begun.append(head.at_us / 1e6)
+        return min(begun, default=None)
 
     def poll(self) -> Iterator[Passage]:
         """What can be read now, in turns of one passage a source, until there is nothing more. Raises
@@ -76,7 +90,13 @@ class Follower:
     def _find(self) -> list[tuple[str, str]]:
         """New epochs get a tail; those that a newer one has replaced are read to their end. All that can be
         read, each source's epochs in their order."""
-        found = epochs_on_disk(self._spool, None)
+        found = []
+        for one in epochs_on_disk(self._spool, None):
+            if one.is_over and one.name not in self._known:
+                self._left_alone.add((one.name, one.epoch))
+            elif (one.name, one.epoch) not in self._left_alone:
+                found.append(one)
+        self._known.update(one.name for one in found)
         here = {(one.name, one.epoch) for one in found}
         for key in [key for key in self._marks if key not in here]:
             del self._marks[key]

@@ -27,13 +27,20 @@ class Health(msgspec.Struct, frozen=True):
         return all(check.is_ok for check in self.checks.values())
 
 
-def judge(board: Board, now: float, database_trouble: str | None) -> Health:
-    """By the newest frames of the gateways; `database_trouble` is None where the accounts can be written."""
+def judge(board: Board, now: float, unix: float, database_trouble: str | None) -> Health:
+    """By the newest frames of the gateways. `now` is the board's clock, `unix` the one on the wall, which
+    jobs are dated by; `database_trouble` is None where the accounts can be written."""
+    gateway = _gateway(board, now)
+    if gateway.is_ok:
+        node = _check(any(board.reading(now, "has_work")), "no node supplies work")
+        job, spool = _job(board, now, unix), _spool(board, now)
+    else:  # what it showed last is no cause
+        node = job = spool = Check(False, f"not known: {gateway.cause}")
     checks = {
-        "gateway": _gateway(board, now),
-        "node": _check(any(board.reading(now, "has_work")), "no node supplies work"),
-        "job": _job(board, now),
-        "spool": _spool(board, now),
+        "gateway": gateway,
+        "node": node,
+        "job": job,
+        "spool": spool,
         "database": Check(database_trouble is None, database_trouble),
     }
     is_ready = all(check.is_ok for check in checks.values())
@@ -53,11 +60,11 @@ def _gateway(board: Board, now: float) -> Check:
     return Check(True, f"{', '.join(missing)}: no frame lately" if missing else None)
 
 
-def _job(board: Board, now: float) -> Check:
+def _job(board: Board, now: float, unix: float) -> Check:
     made = max(board.reading(now, "job_timestamp_seconds"), default=None)
     if made is None:
         return Check(False, "no job was made")
-    return _check(now - made < OLDEST_JOB_SECONDS, f"the newest job is {now - made:.0f} s old")
+    return _check(unix - made < OLDEST_JOB_SECONDS, f"the newest job is {unix - made:.0f} s old")
 
 
 def _spool(board: Board, now: float) -> Check:

@@ -5,6 +5,7 @@ something is wrong. One thread reads frames and renders pages, one at a time.
 """
 
 import asyncio
+import contextlib
 import importlib.metadata
 import platform
 import time
@@ -33,20 +34,24 @@ from pool.instruments.herald import Herald
 from pool.instruments.links import Links
 from pool.instruments.listener import Listener
 from pool.instruments.memory import Memory, MemoryRefused, Remembered
+from pool.instruments.metric import Kind
+from pool.instruments.spool_sizes import SpoolSizes, gateway_number
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.metrics import Exposition
 from pool.notices import notice
 from pool.notices.notice import Notice
 from pool.spool.frames import SpoolError
-from pool.spool.segments import Segment, read_head, segments_of
 
 POLL_SECONDS = 0.5
 HEALTH_SECONDS = 5.0  # a page of a large farm takes some tenths of one; orchestrators wait that long
 LOOK_SECONDS = 0.3
 SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by their marks
-MOST_HEADS = 1_000  # of segments, an hour each: six weeks without an accountant
+# A page waits so long for frames that were on a page before a crash, lest counters go back. A tenth of it is
+# enough to read again what is lost; what a long stop has left unread is shown as it is read.
+CATCHING_UP_SECONDS = 10.0
 _OF_GATEWAYS = {name for metric in GATEWAY_METRICS for name in (metric.name, metric.name + SUM)}
+_GAUGES_OF_GATEWAYS = {metric.name for metric in GATEWAY_METRICS if metric.kind is Kind.GAUGE}
 _BUILD = (importlib.metadata.version("engineroom"), platform.python_version())
 METRICS = (*ACCOUNT_METRICS, *FARM_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
 
@@ -65,18 +70,20 @@ class Instruments:
         self._loop = asyncio.get_running_loop()
         self._stall = StallWatch()
         self._started_at = time.time()
+        self._started_monotonic = time.monotonic()
         self._render_seconds = 0.0
         self._rendering: asyncio.Future[bytes] | None = None
         self._trouble = ""
-        self._sizes: list[Reading] = []
-        self._heads: dict[Path, float] = {}
+        self._is_caught_up = False
+        self._was_caught_up = asyncio.Event()
+        self._sizes = SpoolSizes(self._spool)
         self._links = links
         self._look_seconds = look_seconds
         self._gone: set[str] = set()  # gateways that were taken away
         remembered = self._remembered()
         self._herald = Herald(None if remembered is None else remembered.herald)
-        self._board = Board(time.time()) if remembered is None else Board.restore(remembered.board)
         self._follower = Follower(self._spool, [] if remembered is None else remembered.marks)
+        self._board = Board(self._begins_at()) if remembered is None else Board.restore(remembered.board)
         self.desk = FarmDesk(settings, self._board.now, None if remembered is None else remembered.desk)
         self._fee_share = sum(fee.basis_points for fee in settings.payout.fees) / 10_000
         self._exposition = Exposition(METRICS, self._readings)
@@ -90,6 +97,13 @@ class Instruments:
         except MemoryRefused as error:
             log.warning(LogEvent.CHARTS_FORGOTTEN, error=error)
             return None
+
+    def _begins_at(self) -> float:
+        """With the first frame that will be read, by the clock that dates it."""
+        try:
+            return self._follower.begins_at() or self._now()
+        except (OSError, SpoolError):  # told where it is followed
+            return self._now()
 
     async def run(self) -> None:
         """Until cancelled; what was seen is remembered for the next process."""
@@ -108,10 +122,17 @@ class Instruments:
         while True:
             for told in await self._loop.run_in_executor(self._thread, self.look):
                 self._tell(told)
+            if self._is_caught_up:
+                self._was_caught_up.set()
             if time.monotonic() - saved_at >= SAVE_SECONDS:
                 await self._loop.run_in_executor(self._thread, self._save)
                 saved_at = time.monotonic()
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS if self._is_caught_up else 0.0)
+
+    def _now(self) -> float:
+        """Unix time as it was at the start, and what has passed since. Frames are dated by a clock that
+        nobody sets either; the wall clock is for what people have dated: prices, pauses, jobs."""
+        return self._started_at + (time.monotonic() - self._started_monotonic)
 
     def _tell(self, told: Notice) -> None:
         """Nodes have lines of their own in the log, the gateway's."""
@@ -127,13 +148,14 @@ class Instruments:
         """Take what the gateways have written since the last look; what of it is news. A disk out of order is
         told once."""
         try:
-            if not self._has_caught_up():
+            self._is_caught_up = self._has_caught_up()
+            if not self._is_caught_up:
                 return []
-            self._board.looked(time.time())
-            board = self._board
-            self._let_go(time.time())
+            now, board = self._now(), self._board
+            board.looked(now)
+            self._let_go(now)
             self.desk.advance(board.now, board.missing_seconds, is_working=self._is_working)
-            self._sizes = list(self._spool_sizes(time.time()))
+            self._sizes.look(board.gateways, now)
         except (OSError, SpoolError) as error:
             if str(error) != self._trouble:
                 log.error(LogEvent.CHARTS_WAITING, error=error)
@@ -142,13 +164,13 @@ class Instruments:
             self._trouble = ""
         now_us = time.time_ns() // 1000
         incidents = self._herald.incidents(self.desk.floor.incidents, now_us)
-        return [*incidents, *self._herald.nodes(self._board.node_troubles(time.time()), now_us)]
+        return [*incidents, *self._herald.nodes(self._board.node_troubles(self._now()), now_us)]
 
     def _let_go(self, now: float) -> None:
         """Of gateways that were taken away. What they have left to be counted is shown all the same."""
         gone = {source for source in self._board.gateways if self._board.is_gone(source, now)}
         for source in sorted(gone - self._gone):
-            log.info(LogEvent.GATEWAY_GONE, gateway=_number(source))
+            log.info(LogEvent.GATEWAY_GONE, gateway=gateway_number(source))
             self.desk.floor.gateway_ended(source, self._board.now)
         self._gone = gone
 
@@ -166,7 +188,14 @@ class Instruments:
         """A gateway that has closed, or that another process has taken the place of, has no connections."""
         board, floor, source = self._board, self.desk.floor, passage.source
         has_ended = board.is_new(source, passage.epoch)
-        seen = board.observe(source, passage.epoch, passage.deliveries, is_after_gap=passage.is_after_gap)
+        heard_at = self._now() if self._is_caught_up else None
+        seen = board.observe(
+            source,
+            passage.epoch,
+            passage.deliveries,
+            is_after_gap=passage.is_after_gap,
+            heard_at=heard_at,
+        )
         for observation in seen:
             if has_ended:
                 floor.gateway_ended(source, observation.at)
@@ -179,7 +208,7 @@ class Instruments:
     @property
     def _is_working(self) -> bool:
         """Whether a share could come: some gateway is there, and has work for its miners."""
-        now = time.time()
+        now = self._now()
         return any(
             self._board.is_up(source, now) and state.has_work
             for source, state in self._board.gateways.items()
@@ -192,37 +221,14 @@ class Instruments:
         except OSError as error:
             log.error(LogEvent.CHARTS_NOT_KEPT, error=error)
 
-    def _spool_sizes(self, now: float) -> Iterator[Reading]:
-        for source in self._board.gateways:
-            sizes, begun = 0, now
-            for segments in segments_of(self._spool / source).values():
-                for segment in segments:
-                    try:
-                        sizes += segment.path.stat().st_size
-                    except FileNotFoundError:  # archived meanwhile
-                        continue
-                    begun = min(begun, self._begun(segment, now))
-            yield ("spool_bytes", (_number(source),)), float(sizes)
-            yield ("spool_age_seconds", (_number(source),)), max(0.0, now - begun)
-
-    def _begun(self, segment: Segment, now: float) -> float:
-        """When a segment was begun; its head is read once."""
-        begun = self._heads.get(segment.path)
-        if begun is None:
-            head = read_head(segment.path)
-            if head is None:
-                return now
-            begun = self._heads[segment.path] = head.at_us / 1e6
-            while len(self._heads) > MOST_HEADS:
-                del self._heads[next(iter(self._heads))]
-        return begun
-
     # ------------------------------------------------------------------ asked
 
     async def health(self) -> Health:
         """What `/readyz` says, also where the disk hangs and the board cannot be asked."""
         trouble = self._database_trouble()
-        judging = self._loop.run_in_executor(self._thread, lambda: judge(self._board, time.time(), trouble))
+        judging = self._loop.run_in_executor(
+            self._thread, lambda: judge(self._board, self._now(), time.time(), trouble)
+        )
         try:
             return await asyncio.wait_for(judging, HEALTH_SECONDS)
         except TimeoutError:
@@ -247,6 +253,9 @@ class Instruments:
 
     async def _page(self) -> bytes:
         """Who asks while a page is rendered gets that one: twenty scrapers cost what one does."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._started_at + CATCHING_UP_SECONDS - self._now()):
+                await self._was_caught_up.wait()
         if self._rendering is None or self._rendering.done():
             self._rendering = self._loop.run_in_executor(self._thread, self._rendered)
         return await asyncio.shield(self._rendering)
@@ -258,10 +267,9 @@ class Instruments:
         return page
 
     def _readings(self) -> Iterator[Reading]:
-        now = time.time()
-        yield from self._pool(now)
-        yield from self._gateways(now)
-        yield from self._sizes
+        yield from self._pool()
+        yield from self._gateways(self._now())
+        yield from self._sizes.readings
         yield from self.desk.readings(self.network())
         accounts = self._links.accounts
         yield from (AccountFigures() if accounts is None else accounts).readings()
@@ -269,7 +277,7 @@ class Instruments:
             for source, state in self._board.gateways.items():
                 if source in accounts.applied_at:
                     lag = state.at - accounts.applied_at[source]
-                    yield ("frame_lag_seconds", (_number(source),)), max(0.0, lag)
+                    yield ("frame_lag_seconds", (gateway_number(source),)), max(0.0, lag)
         yield from histogram_readings("accountant_stall_seconds", self._stall.late)
         yield ("accountant_start_time_seconds", ()), self._started_at
         yield ("metrics_render_seconds", ()), self._render_seconds
@@ -277,7 +285,7 @@ class Instruments:
 
     def network(self) -> Network | None:
         """What a block takes and pays, by the gateways' newest templates; None before there is one."""
-        now, reading = time.time(), self._board.reading
+        now, reading = self._now(), self._board.reading
         work = reading(now, "network_work_hashes")
         reward, fees = reading(now, "template_reward_sats"), reading(now, "template_fees_sats")
         if not work or not reward or not fees:
@@ -290,7 +298,7 @@ class Instruments:
             fee_share=self._fee_share,
         )
 
-    def _pool(self, now: float) -> Iterator[Reading]:
+    def _pool(self) -> Iterator[Reading]:
         for window, rate in self._board.rates().items():
             yield ("pool_hashrate_hashes_per_second", (window,)), rate.hashes_per_second
             yield ("pool_hashrate_lower_hashes_per_second", (window,)), rate.lower
@@ -303,19 +311,16 @@ class Instruments:
             yield ("last_round_effort_ratio", ()), present.last_effort
 
     def _gateways(self, now: float) -> Iterator[Reading]:
+        """Of one that is down only what it has counted: it has no miners and no work."""
         for source, state in self._board.gateways.items():
-            number = _number(source)
+            number, is_up = gateway_number(source), self._board.is_up(source, now)
             if source in self._gone:
                 continue
-            yield ("gateway_up", (number,)), float(self._board.is_up(source, now))
+            yield ("gateway_up", (number,)), float(is_up)
             yield ("gateway_last_frame_timestamp_seconds", (number,)), state.at
             if state.is_closed:
                 continue
             for (name, labels), value in state.readings.items():
-                if name in _OF_GATEWAYS:  # else of a newer gateway, or of an older one's memory
+                # One that is not known here is of a newer gateway, or in the memory of an older process.
+                if name in _OF_GATEWAYS and (is_up or name not in _GAUGES_OF_GATEWAYS):
                     yield (name, (number, *labels)), value
-
-
-def _number(source: str) -> str:
-    """gateway-0 → 0: the label of everything that is a gateway's."""
-    return source.removeprefix("gateway-")

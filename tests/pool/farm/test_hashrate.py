@@ -135,6 +135,16 @@ def test_times_from_far_away_do_not_overflow(at: float) -> None:
     assert math.isfinite(window.estimate(60.0).hashes_per_second)
 
 
+def test_work_of_before_the_window_began_is_none_of_it() -> None:
+    """An hour of frames that are read again would be shown as done within a moment."""
+    window = RateWindow(TEN_MINUTES, since=HOUR)
+    for second in range(0, 3_600, 4):
+        window.add(second, 4 * RATE, (4 * RATE) ** 2)
+    assert window.hashes_per_second(HOUR + 1) == 0
+    window.add(HOUR + 4, 4 * RATE, (4 * RATE) ** 2)
+    assert window.hashes_per_second(HOUR + 4) == pytest.approx(RATE, rel=0.01)
+
+
 def test_a_window_goes_on_after_a_restart_as_if_there_had_been_none() -> None:
     window = filled(random.Random(4), 600.0, 4.0, 900.0)
     restored = RateWindow.restore(window.export())

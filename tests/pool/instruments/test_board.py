@@ -60,8 +60,14 @@ def observed(
     source: str = "gateway-0",
     epoch: str = "a",
     gap: bool = False,
+    heard_at: float | None = None,
 ) -> list[Observation]:
-    return list(board.observe(source, epoch, deliveries, is_after_gap=gap))
+    return list(board.observe(source, epoch, deliveries, is_after_gap=gap, heard_at=heard_at))
+
+
+def state_of(board: Board) -> BoardState:
+    """As the next process reads it."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(board.export()), type=BoardState)
 
 
 def candidate(number: int) -> CandidateMade:
@@ -95,9 +101,38 @@ def test_two_gateways_count_together() -> None:
 def test_a_gateway_that_has_stopped_does_not_stop_the_clock() -> None:
     board, writer = Board(START), Writer()
     observed(board, writer.frame(START + 10, share()))
+    board.looked(START + 11)
     board.looked(START + 1000)
-    assert board.now == START + 999
+    assert board.now == START + 10 + 989, "from its last frame on as much as has passed since it was seen"
     assert not board.is_up("gateway-0", START + 1000)
+
+
+def test_a_board_that_begins_waits_for_what_it_may_hear() -> None:
+    """A gateway that it has read nothing of yet is not a gateway that has stopped."""
+    board = Board.restore(state_of(Board(START)))
+    board.looked(START + 600)
+    assert board.now == START
+    board.looked(START + 606)
+    assert board.now == START + 606, "nobody was heard: the time of the stop and what came since has passed"
+
+
+@pytest.mark.parametrize("set_by", [-3_600.0, -30.0, 30.0, 3_600.0])
+def test_a_gateway_whose_clock_is_another_one_is_up_while_its_frames_come(set_by: float) -> None:
+    """Somebody has set the wall clock by so much, and frames are dated by the time before."""
+    board, writer = Board.restore(state_of(Board(START))), Writer()
+    for second in range(1, 61):
+        now = START + set_by + second
+        observed(board, writer.frame(START + second, share()), heard_at=now)
+        board.looked(now)
+        assert board.is_up("gateway-0", now)
+    assert board.now == START + 60, "time goes on as the frames say"
+    assert not board.is_up("gateway-0", START + set_by + 70), "ten seconds without one"
+
+
+def test_frames_that_had_waited_say_nothing_of_whether_their_gateway_lives() -> None:
+    board, writer = Board(START), Writer()
+    observed(board, writer.frame(START + 1, share()))
+    assert not board.is_up("gateway-0", START + 60)
 
 
 def test_a_gateway_without_a_frame_for_a_day_was_taken_away_if_another_works() -> None:

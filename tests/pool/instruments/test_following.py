@@ -62,6 +62,20 @@ def test_a_source_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     assert follower.marks == []
 
 
+def test_what_earlier_processes_have_left_is_not_followed_where_nobody_followed_them(tmp_path: Path) -> None:
+    older, newer = "ffffffffaaaaaaaa", "00000000bbbbbbbb"
+    write_epoch(tmp_path / SOURCE, older, at=0, count=5)
+    write_epoch(tmp_path / SOURCE, newer, at=86_400, count=3)
+    follower = Follower(tmp_path, [])
+    assert follower.begins_at() == 86_400
+    assert [one.epoch for one in follower.poll()] == [newer]
+    assert [one.epoch for one in follower.poll()] == []
+
+
+def test_nothing_begins_where_there_is_nothing_to_follow(tmp_path: Path) -> None:
+    assert Follower(tmp_path / "spool", []).begins_at() is None
+
+
 def write_epoch(directory: Path, epoch: str, *, at: int, count: int) -> None:
     """One segment of `count` empty frames, a second each."""
     directory.mkdir(parents=True, exist_ok=True)

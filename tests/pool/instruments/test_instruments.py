@@ -210,6 +210,61 @@ async def test_the_build_is_shown(settings: Settings) -> None:
 
 async def test_scrapes_that_come_together_share_a_page(settings: Settings) -> None:
     instruments = Instruments(settings, Links())
-    first, second = await asyncio.gather(instruments._page(), instruments._page())
-    assert first is second
-    assert await instruments._page() is not first
+    task = asyncio.create_task(instruments.run())
+    async with asyncio.timeout(10):
+        first, second = await asyncio.gather(instruments._page(), instruments._page())
+        assert first is second
+        assert await instruments._page() is not first
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_page_waits_for_what_was_on_a_page_before_a_crash(settings: Settings) -> None:
+    """The state is some seconds old then: Prometheus would take what is shown of it for a counter that began
+    anew, and count everything twice."""
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    gateway = Gateway(spool, "a" * 16, now - 20)
+    counter = Instrument(6, "shares_accepted", ())
+    gateway.frame(now - 19, HAS_WORK, counter, Readings((6,), (100.0,)))
+    for second in range(18, 0, -1):
+        gateway.frame(now - second, Readings((6,), (118.0 - second,)))
+    instruments = Instruments(settings, Links(), look_seconds=0.0)  # a look reads as little as it can
+    page = asyncio.create_task(instruments._page())
+    task = asyncio.create_task(instruments.run())
+    async with asyncio.timeout(10):
+        assert b"engineroom_shares_accepted_total" in await page
+    assert b'engineroom_shares_accepted_total{gateway="0"} 116.0' in page.result(), (
+        "the last frame that is synced"
+    )
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_gateway_whose_record_clock_is_behind_is_up_while_its_frames_come(settings: Settings) -> None:
+    """The wall clock was set forward by ten minutes, and record time follows by a second in a hundred."""
+    spool, behind = Path(settings.data_directory) / "spool", time.time() - 600
+    gateway = Gateway(spool, "a" * 16, behind - 20)
+    instruments = Instruments(settings, Links())
+    connect(gateway, behind - 5, instruments)
+    gateway.frame(behind - 1, share())
+    gateway.frame(behind)
+    instruments.look()
+    shown = dict(instruments._readings())
+    assert shown["gateway_up", ("0",)] == 1.0
+    assert shown["has_work", ("0",)] == 1.0
+    floor = instruments.desk.floor
+    assert floor.unix_us(floor.time) / 1e6 == pytest.approx(behind, abs=2), "time goes on as they say"
+
+
+async def test_of_a_gateway_that_is_down_nothing_is_shown_but_what_it_has_counted(settings: Settings) -> None:
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    gateway = Gateway(spool, "a" * 16, now - 80)
+    counter = Instrument(6, "shares_accepted", ())
+    gateway.frame(now - 70, HAS_WORK, counter, Readings((6,), (7.0,)))
+    gateway.frame(now - 69)
+    instruments = Instruments(settings, Links())
+    instruments.look()
+    shown = dict(instruments._readings())
+    assert shown["gateway_up", ("0",)] == 0.0
+    assert shown["shares_accepted", ("0",)] == 7.0
+    assert ("has_work", ("0",)) not in shown
