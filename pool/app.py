@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from config.schema import Settings
+from pool.gateway.alarm_teller import AlarmTeller
 from pool.gateway.block_files import BLOCKS, FoundBlock
 from pool.gateway.gateway import Gateway
 from pool.gateway.outcome import Outcome
@@ -118,6 +119,7 @@ class Application:
         self.gateway.attach(self.submitter, self.server.announce, on_win)
         self.pacemaker = self.recording.pacemaker(self.gateway.commit)
         self._silence = PlannedSilence(settings)
+        self._alarm_teller = AlarmTeller(self._directory, f"gateway-{GATEWAY}", self.recording.alarms)
         self.panel = Panel(self.gateway, self.server, self.nodes, self.work, self.recording, self.tally)
 
     def _plan_holder(self) -> PlanHolder | None:
@@ -213,6 +215,7 @@ class Application:
                     group.create_task(self.pacemaker.run(), name="pacemaker"),
                     group.create_task(self.rehearsal.run(), name="rehearsal"),
                     group.create_task(self.panel.run(), name="panel"),
+                    group.create_task(self._alarm_teller.run(), name="alarms"),
                     *([group.create_task(self.plans.run(), name="plans")] if self.plans is not None else []),
                     *(
                         [group.create_task(self._accountant.run(), name="accountant")]

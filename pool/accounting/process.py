@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.schema import Settings
 from pool.accounting.accountant import Accountant
-from pool.accounting.control import INSTRUMENTS_SOCKET, ControlSocket
+from pool.accounting.control import INSTRUMENTS_SOCKET, ControlSocket, Operation
 from pool.accounting.journal_reading import JournalError, JournalInUse
 from pool.accounting.matching import HistoriesDiffer
 from pool.app import stop_on_signals
@@ -58,7 +58,8 @@ async def run_accountant(
 async def _instruments(settings: Settings) -> AsyncIterator[InstrumentKeeper]:
     """The instruments and their socket, from before the accounts are opened for as long as they are kept."""
     keeper = InstrumentKeeper(settings)
-    control = ControlSocket(Path(settings.data_directory) / INSTRUMENTS_SOCKET, {"farm": keeper.farm})
+    operations: dict[str, Operation] = {"farm": keeper.farm, "alarms": keeper.alarms}
+    control = ControlSocket(Path(settings.data_directory) / INSTRUMENTS_SOCKET, operations)
     await control.look()
     tasks = [
         asyncio.create_task(keeper.run(), name="instruments"),

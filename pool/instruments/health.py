@@ -1,5 +1,7 @@
 """Whether the pool is fit to work: the checks of `/readyz`, each with its cause; pure."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from pool.gateway.alarms import Alarm
@@ -27,15 +29,19 @@ class Health(msgspec.Struct, frozen=True):
         return all(check.is_ok for check in self.checks.values())
 
 
-def judge(board: Board, now: float, unix: float, database_trouble: str | None) -> Health:
+def judge(
+    board: Board, now: float, unix: float, alarms: Collection[Alarm], database_trouble: str | None
+) -> Health:
     """By the newest frames of the gateways. `now` is the board's clock, `unix` the one on the wall, which
-    jobs are dated by; `database_trouble` is None where the accounts can be written."""
+    jobs are dated by; `alarms` are all that a gateway has; `database_trouble` is None where the accounts can
+    be written."""
     gateway = _gateway(board, now)
     if gateway.is_ok:
         node = _check(any(board.reading(now, "has_work")), "no node supplies work")
-        job, spool = _job(board, now, unix), _spool(board, now)
+        job, spool = _job(board, now, unix), _spool(alarms)
     else:  # what it showed last is no cause
-        node = job = spool = Check(False, f"not known: {gateway.cause}")
+        node = job = Check(False, f"not known: {gateway.cause}")
+        spool = _spool(alarms) if alarms else node
     checks = {
         "gateway": gateway,
         "node": node,
@@ -67,9 +73,9 @@ def _job(board: Board, now: float, unix: float) -> Check:
     return _check(unix - made < OLDEST_JOB_SECONDS, f"the newest job is {unix - made:.0f} s old")
 
 
-def _spool(board: Board, now: float) -> Check:
-    alarms = [alarm for alarm in _UNWRITABLE if any(board.reading(now, "alarm", alarm.value))]
-    return _check(not alarms, f"a gateway's spool has the alarms {', '.join(alarms)}: see its log")
+def _spool(alarms: Collection[Alarm]) -> Check:
+    found = [alarm for alarm in _UNWRITABLE if alarm in alarms]
+    return _check(not found, f"a gateway's spool has the alarms {', '.join(found)}: see its log")
 
 
 def _check(is_ok: bool, cause: str) -> Check:

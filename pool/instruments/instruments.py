@@ -20,10 +20,12 @@ from pool.accounting import directories
 from pool.accounting.control import Refused
 from pool.farm.economics import Network
 from pool.farm.places import nearest
+from pool.gateway.alarms import Alarm
 from pool.gateway.readings import SUM, Reading, histogram_readings
 from pool.gateway.stall import StallWatch
 from pool.instruments.account_figures import AccountFigures
 from pool.instruments.account_metrics import ACCOUNT_METRICS
+from pool.instruments.alarms_told import AlarmsTold
 from pool.instruments.board import Board
 from pool.instruments.farm_desk import FarmDesk
 from pool.instruments.farm_metrics import FARM_METRICS
@@ -77,6 +79,7 @@ class Instruments:
         self._is_caught_up = False
         self._was_caught_up = asyncio.Event()
         self._sizes = SpoolSizes(self._spool)
+        self._alarms_told = AlarmsTold()
         self._links = links
         self._look_seconds = look_seconds
         self._gone: set[str] = set()  # gateways that were taken away
@@ -225,14 +228,25 @@ class Instruments:
 
     async def health(self) -> Health:
         """What `/readyz` says, also where the disk hangs and the board cannot be asked."""
-        trouble = self._database_trouble()
-        judging = self._loop.run_in_executor(
-            self._thread, lambda: judge(self._board, self._now(), time.time(), trouble)
-        )
+        judging = self._loop.run_in_executor(self._thread, self._judged, self._database_trouble())
         try:
             return await asyncio.wait_for(judging, HEALTH_SECONDS)
         except TimeoutError:
             return unanswered(f"the spools could not be looked at within {HEALTH_SECONDS:g} s")
+
+    def _judged(self, database_trouble: str | None) -> Health:
+        now = self._now()
+        alarms = frozenset[Alarm]().union(*self._alarms(now).values())
+        return judge(self._board, now, time.time(), alarms, database_trouble)
+
+    def _alarms(self, now: float) -> dict[str, frozenset[Alarm]]:
+        """Of each gateway, as its frames show while it writes some, or as it tells itself."""
+        shown = {
+            source: frozenset(alarm for alarm in Alarm if state.readings.get(("alarm", (alarm.value,))))
+            for source, state in self._board.gateways.items()
+            if self._board.is_up(source, now)
+        }
+        return shown | self._alarms_told.at(now)
 
     def _database_trouble(self) -> str | None:
         if self._links.accounts is None:
@@ -250,6 +264,13 @@ class Instruments:
             hint = f"; the nearest: {', '.join(near)}" if near else ""
             raise Refused(f"no machine is in {group!r}{hint}")
         return msgspec.Raw(msgspec.json.encode(report))
+
+    def take_alarms(self, source: str, alarms: list[str]) -> None:
+        """Those that a gateway has, told past its spool. Raises Refused for one that is none."""
+        try:
+            self._alarms_told.take(source, alarms, self._now())
+        except ValueError as error:
+            raise Refused(str(error)) from None
 
     async def _page(self) -> bytes:
         """Who asks while a page is rendered gets that one: twenty scrapers cost what one does."""
@@ -311,7 +332,11 @@ class Instruments:
             yield ("last_round_effort_ratio", ()), present.last_effort
 
     def _gateways(self, now: float) -> Iterator[Reading]:
-        """Of one that is down only what it has counted: it has no miners and no work."""
+        """Of one that is down only what it has counted: it has no miners and no work. Its alarms it may tell
+        all the same."""
+        for source, active in self._alarms(now).items():
+            for alarm in Alarm:
+                yield ("alarm", (gateway_number(source), alarm.value)), float(alarm in active)
         for source, state in self._board.gateways.items():
             number, is_up = gateway_number(source), self._board.is_up(source, now)
             if source in self._gone:
@@ -322,5 +347,5 @@ class Instruments:
                 continue
             for (name, labels), value in state.readings.items():
                 # One that is not known here is of a newer gateway, or in the memory of an older process.
-                if name in _OF_GATEWAYS and (is_up or name not in _GAUGES_OF_GATEWAYS):
+                if name in _OF_GATEWAYS and (is_up or name not in _GAUGES_OF_GATEWAYS) and name != "alarm":
                     yield (name, (number, *labels)), value

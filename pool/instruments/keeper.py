@@ -56,9 +56,16 @@ class InstrumentKeeper:
 
     async def farm(self, group: str | None = None) -> msgspec.Raw:
         """The report of `engineroom farm`, as JSON. Raises Refused."""
+        return await self._living().farm(group)
+
+    async def alarms(self, source: str, alarms: list[str]) -> None:
+        """A gateway tells of its alarms. Raises Refused."""
+        self._living().take_alarms(source, alarms)
+
+    def _living(self) -> Instruments:
         if self._now is None:
             raise Refused("the instruments are being started anew: ask again in a moment, and see the log")
-        return await self._now.farm(group)
+        return self._now
 
 
 def _is_ending() -> bool:

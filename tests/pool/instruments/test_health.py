@@ -2,6 +2,7 @@
 
 import pytest
 
+from pool.gateway.alarms import Alarm
 from pool.instruments.board import Board
 from pool.instruments.health import Check, judge, unanswered
 from pool.spool.records import Instrument, Readings
@@ -10,18 +11,17 @@ from tests.pool.instruments.test_board import START, Writer, observed
 INSTRUMENTS = [
     Instrument(7, "has_work", ()),
     Instrument(8, "job_timestamp_seconds", ()),
-    Instrument(9, "alarm", ("spool-write",)),
 ]
 
 
-def board_of(has_work: float = 1.0, job_at: float = START, alarm: float = 0.0) -> Board:
+def board_of(has_work: float = 1.0, job_at: float = START) -> Board:
     board, writer = Board(START), Writer(list(INSTRUMENTS))
-    observed(board, writer.frame(START + 1, Readings((7, 8, 9), (has_work, job_at, alarm))))
+    observed(board, writer.frame(START + 1, Readings((7, 8), (has_work, job_at))))
     return board
 
 
 def test_a_pool_with_everything_is_ready() -> None:
-    health = judge(board_of(), START + 2, START + 2, None)
+    health = judge(board_of(), START + 2, START + 2, (), None)
     assert health.is_ready
     assert health.status == "ready"
     assert health.checks == dict.fromkeys(("gateway", "node", "job", "spool", "database"), Check(True))
@@ -35,16 +35,15 @@ def test_a_pool_with_everything_is_ready() -> None:
         (board_of(has_work=0.0), START + 2, None, "node", "no node supplies work"),
         (board_of(), START + 60, None, "node", "not known: no gateway has written a frame lately"),
         (board_of(), START + 60, None, "job", "not known: no gateway has written a frame lately"),
-        (board_of(alarm=1.0), START + 60, None, "spool", "not known: no gateway has written a frame lately"),
+        (board_of(), START + 60, None, "spool", "not known: no gateway has written a frame lately"),
         (board_of(job_at=START - 119), START + 2, None, "job", "the newest job is 121 s old"),
-        (board_of(alarm=1.0), START + 2, None, "spool", "has the alarms spool-write"),
         (board_of(), START + 2, "the accounts are not open", "database", "the accounts are not open"),
     ],
 )
 def test_what_is_missing_is_named(
     board: Board, now: float, database: str | None, check: str, cause: str
 ) -> None:
-    health = judge(board, now, now, database)
+    health = judge(board, now, now, (), database)
     assert not health.is_ready
     assert health.status == "not ready"
     assert cause in (health.checks[check].cause or "")
@@ -53,7 +52,7 @@ def test_what_is_missing_is_named(
 def test_one_gateway_of_two_is_enough_and_the_other_is_named() -> None:
     board = board_of()
     observed(board, Writer(list(INSTRUMENTS)).frame(START - 60), source="gateway-1")
-    health = judge(board, START + 2, START + 2, None)
+    health = judge(board, START + 2, START + 2, (), None)
     assert health.is_ready
     assert health.checks["gateway"] == Check(True, "gateway-1: no frame lately")
 
@@ -61,8 +60,15 @@ def test_one_gateway_of_two_is_enough_and_the_other_is_named() -> None:
 def test_jobs_are_as_old_as_the_clock_on_the_wall_says_that_they_are_dated_by() -> None:
     """Somebody has set it back by an hour since the instruments began: the gateway dates jobs by it."""
     board = board_of(job_at=START - 3_600)
-    assert judge(board, START + 2, START - 3_598, None).checks["job"] == Check(True)
-    assert not judge(board, START + 2, START - 3_400, None).checks["job"].is_ok
+    assert judge(board, START + 2, START - 3_598, (), None).checks["job"] == Check(True)
+    assert not judge(board, START + 2, START - 3_400, (), None).checks["job"].is_ok
+
+
+@pytest.mark.parametrize("seconds", [2, 60])
+def test_a_spool_that_cannot_be_written_is_named_whether_or_not_frames_still_come(seconds: int) -> None:
+    """Of one whose disk does not sync any more nothing can be read: its gateway tells of it itself."""
+    health = judge(board_of(), START + seconds, START + seconds, {Alarm.SYNC, Alarm.CLOCK}, None)
+    assert health.checks["spool"] == Check(False, "a gateway's spool has the alarms spool-sync: see its log")
 
 
 def test_a_disk_that_hangs_is_a_cause_too() -> None:
