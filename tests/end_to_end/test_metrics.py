@@ -7,6 +7,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from pool.accounting.sources import epochs_on_disk
+from pool.gateway.readings import SUM
+from pool.instruments.following import Follower, Mark
+from pool.instruments.gateway_metrics import GATEWAY_METRICS
+from pool.spool.records import Instrument
 from tests.end_to_end.nodes import make_node
 from tests.harness.hand_miner import HandMiner
 from tests.harness.http import Samples, fetch, fetch_json, samples, value
@@ -14,6 +19,7 @@ from tests.harness.pool_process import RunningPool
 
 REGTEST_TARGET = 0x7FFFFF << 232  # bits 207fffff: every second hash is a block
 DEADLINE_SECONDS = 30.0
+METRICS_OF_A_GATEWAY = [metric.name for metric in GATEWAY_METRICS]
 METRICS_ON = re.compile(r"metrics on http://127\.0\.0\.1:(\d+)/metrics")
 
 
@@ -45,12 +51,29 @@ async def test_a_share_a_refusal_and_a_block_show_in_the_metrics(tmp_path: Path)
             assert await miner.submit(job, miner.find(job, min(job.target, REGTEST_TARGET))) is None
             found = await metrics_where(port, "engineroom_blocks", 1, state="accepted")
             await miner.close()
+        assert measured_in(pool.data_directory / "spool") <= set(METRICS_OF_A_GATEWAY), (
+            "else it is shown nowhere"
+        )
     one = {"gateway": "0"}
     assert value(found, "engineroom_shares_accepted_total", **one) == 1
     assert value(found, "engineroom_block_outcomes_total", outcome="accepted", **one) == 1
     assert value(found, "engineroom_shares_rejected_total", reason="duplicate", **one) == 0, "from the start"
     assert value(found, "engineroom_node_height", node="node", **one) == 2
     assert (value(found, "engineroom_pool_hashrate_hashes_per_second", window="1m") or 0) > 0
+
+
+def measured_in(spool: Path) -> set[str]:
+    """The names of all that gateways have measured; of histograms without the ending of their sums."""
+    marks = [Mark(one.name, one.epoch, 0) for one in epochs_on_disk(spool, None)]
+    frames = [one.frame for passage in Follower(spool, marks).poll() for one in passage.deliveries]
+    found = {
+        record.name.removesuffix(SUM)
+        for frame in frames
+        for record in frame.records
+        if isinstance(record, Instrument)
+    }
+    assert "has_work" in found
+    return found
 
 
 async def test_a_pool_is_ready_once_it_has_node_job_spool_and_database_and_says_what_is_missing(
