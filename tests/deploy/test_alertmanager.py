@@ -41,8 +41,11 @@ def body(mail: EmailMessage) -> str:
 
 
 @asynccontextmanager
-async def running(directory: Path, group_wait: str = "1s") -> AsyncIterator[tuple[Alertmanager, MailServer]]:
-    """What is shipped, but for the mail server and the minutes that a group waits to be complete."""
+async def running(
+    directory: Path, group_wait: str = "1s", *, has_shipped_intervals: bool = False
+) -> AsyncIterator[tuple[Alertmanager, MailServer]]:
+    """What is shipped, but for the mail server, the half minute that a group waits to be complete and, unless
+    they are what the test is about, the times of the single routes and the minutes between two mails."""
     async with MailServer() as mail_server:
         folder = directory / "settings"
         shutil.copytree(SHIPPED, folder)
@@ -54,7 +57,11 @@ async def running(directory: Path, group_wait: str = "1s") -> AsyncIterator[tupl
             "smtp_require_tls": False,
         }
         settings["route"]["group_wait"] = group_wait
-        settings["route"]["group_interval"] = "1s"
+        if not has_shipped_intervals:
+            for route in (settings["route"], *settings["route"]["routes"]):
+                route["group_interval"] = "1s"
+            for route in settings["route"]["routes"]:
+                route["group_wait"] = group_wait
         yaml.dump(settings, folder / SETTINGS.name)
         async with Alertmanager(directory, folder / SETTINGS.name) as alertmanager:
             yield alertmanager, mail_server
@@ -69,6 +76,7 @@ def test_amtool_accepts_the_settings() -> None:
     [
         (["alertname=EngineroomWatchdog", "severity=none"], "watchdog"),
         (["alertname=NodeDown", "scope=node", "severity=critical"], "operator"),
+        (["alertname=BlockFound", "scope=pool", "severity=info"], "news"),
         (["alertname=MachineSilent", "scope=machine", "severity=warning"], "operator"),
     ],
 )
@@ -90,7 +98,10 @@ async def test_a_site_of_2500_silent_machines_is_one_short_mail(tmp_path: Path) 
         assert text.count("- a machine is silent") == 20
         assert "- and more" in text
         [group] = await alertmanager.groups()
-        assert (group["labels"], len(group["alerts"])) == ({"site": "hall-a"}, 2500)
+        assert (group["labels"], len(group["alerts"])) == (
+            {"alertname": "MachineSilent", "site": "hall-a"},
+            2500,
+        )
 
 
 async def test_each_site_has_a_mail_of_its_own(tmp_path: Path) -> None:
@@ -119,6 +130,35 @@ async def test_what_is_over_is_told_too(tmp_path: Path) -> None:
         _, mail = await mail_server.received(2)
         assert mail["Subject"] == "[all clear] NodeDown"
         assert body(mail).startswith("1 over:\n- NodeDown (since 20"), "named, where there is no summary"
+
+
+async def test_what_is_critical_is_told_within_seconds_whatever_has_been_open_since_the_morning(
+    tmp_path: Path,
+) -> None:
+    """Five seconds are its own; the others' next mail may go five minutes after their first."""
+    async with running(tmp_path, has_shipped_intervals=True) as (alertmanager, mail_server):
+        await alertmanager.post([shipped("EngineroomPayoutsHeld")])
+        await mail_server.received(1)
+        await alertmanager.post([shipped("EngineroomNoWork", gateway="0")])
+        _, mail = await mail_server.received(2, seconds=15)
+        assert mail["Subject"] == "[1 firing] EngineroomNoWork"
+        assert body(mail).startswith("1 firing:\n"), "what was told before is not told again"
+
+
+async def test_a_block_is_told_once_and_nothing_of_what_is_open_with_it(tmp_path: Path) -> None:
+    """What ends is told within a second, and what is new after one: the end of the block's alert is not."""
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([shipped("EngineroomPayoutsHeld")])
+        await mail_server.received(1)
+        await alertmanager.post([shipped("EngineroomBlockFound")])
+        await mail_server.received(2)
+        await alertmanager.end([shipped("EngineroomBlockFound")])
+        await alertmanager.post([shipped("EngineroomWalletLow")])
+        assert [mail["Subject"] for mail in await mail_server.received(3)] == [
+            "[1 firing] EngineroomPayoutsHeld",
+            "[1 firing] EngineroomBlockFound",
+            "[1 firing] EngineroomWalletLow",
+        ]
 
 
 async def test_a_node_that_is_only_slow_hides_no_machine(tmp_path: Path) -> None:
@@ -153,8 +193,8 @@ async def test_the_shipped_alerts_of_nodes_and_gateways_hide_all_of_machines_and
         await alertmanager.post([shipped(cause, **extra)])
         await alertmanager.post([shipped(name, incident="rack@17") for name in of_machines])
         await alertmanager.post([shipped(name) for name in others])
-        [mail] = await mail_server.received(1)
-        assert mail["Subject"].startswith("[4 firing]")
+        told = {mail["Subject"] for mail in await mail_server.received(4)}
+        assert told == {f"[1 firing] {name}" for name in (cause, *others)}
         hidden = [await alertmanager.states(name) for name in of_machines]
         assert hidden == [{"suppressed"}] * len(of_machines)
         assert [await alertmanager.states(name) for name in others] == [{"active"}] * len(others)
