@@ -67,9 +67,11 @@ PROCESSES = Row(
         ),
         lines(
             "Troubles of the accountant",
-            "Duties that met trouble and wait, and failures of the database, by the hour.",
+            "Duties that met trouble and wait, and errors and outages of the database, by the hour. An "
+            "outage is an error at each try of each duty.",
             Query("increase(engineroom_duty_failures_total[1h])", "{{duty}}"),
-            Query("increase(engineroom_database_errors_total[1h])", "database"),
+            Query("increase(engineroom_database_errors_total[1h])", "database, errors"),
+            Query("increase(engineroom_database_outages_total[1h])", "database, outages"),
             decimals=0,
         ),
         lines(

@@ -323,8 +323,7 @@ class Accountant:
                 self._tell_trouble(name, error)
                 self.figures.failures[name] += 1
                 if isinstance(error, DatabaseError):
-                    self.figures.database_errors += 1
-                    self.figures.is_database_up = False
+                    self.figures.database_failed()
                     self.intake.forget()
                 pause = max(seconds, self._pace.trouble_seconds)
             else:

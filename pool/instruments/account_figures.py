@@ -31,6 +31,7 @@ class AccountFigures:
         self.shares = 0
         self.failures: Counter[str] = Counter()
         self.database_errors = 0
+        self.database_outages = 0
         self.is_database_up = False
         self.applied_at: dict[
             str, float
@@ -46,6 +47,12 @@ class AccountFigures:
         self.frames += frames
         self.shares += shares
 
+    def database_failed(self) -> None:
+        """A duty could not be done for the database. Of one outage all duties tell, again and again."""
+        self.database_errors += 1
+        self.database_outages += self.is_database_up
+        self.is_database_up = False
+
     def asked(self, readings: Iterable[Reading]) -> None:
         """What the database says now, in place of what it said before."""
         self._asked = list(readings)
@@ -60,6 +67,7 @@ class AccountFigures:
         yield ("shares_applied", ()), float(self.shares)
         yield ("database_up", ()), float(self.is_database_up)
         yield ("database_errors", ()), float(self.database_errors)
+        yield ("database_outages", ()), float(self.database_outages)
         for duty in DUTIES:
             yield ("duty_failures", (duty,)), float(self.failures[duty])
         yield from histogram_readings("commit_seconds", self.commit)

@@ -46,7 +46,8 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     histogram("commit_seconds", "Time of a transaction that counts frames.", COMMIT_BOUNDS),
     gauge("database_up", "1 while the accounts can be read and written."),
     counter("duty_failures", "Duties that met trouble and wait, by duty.", duty=DUTIES),
-    counter("database_errors", "Failures of the database."),
+    counter("database_errors", "Failures of the database: each duty has one at each try while it is away."),
+    counter("database_outages", "How often the database could no longer be used."),
     # money
     gauge("accounts", "Accounts, the pool's own not counted."),
     gauge("balances_owed_sats", "Owed to accounts and mature."),

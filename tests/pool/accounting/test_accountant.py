@@ -1,12 +1,21 @@
-"""What the accountant does first after a start."""
+"""What the accountant does first after a start, and what it shows of a database that is away."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
 from config.schema import NodeSettings
-from pool.accounting.accountant import Accountant
+from pool.accounting.accountant import Accountant, now_us
+from pool.accounting.directories import JOURNAL
+from pool.accounting.journal import Journal
+from pool.accounting.pace import Pace
 from pool.gateway.block_files import BlockFiles, FoundBlock, SavedBlock
+from pool.instruments.account_figures import AccountFigures
+from pool.storage.database import Database, DatabaseUnavailable, Reader, Writer
+from pool.storage.opening import open_database
 from tests.pool.accounting.mined import NETWORK, REWARD_SATS, Writing, candidate, share, us
 from tests.pool.accounting.pool_of import settings_of
 
@@ -45,3 +54,84 @@ async def test_the_spools_are_read_before_the_chain_and_the_files_of_blocks(tmp_
         assert rows == [("01" * 32, number), ("02" * 32, None)]
     finally:
         await accountant.close()
+
+
+# ---------------------------------------------------------------------- a database that is away
+
+DEADLINE_SECONDS = 20.0
+BRISK = Pace(
+    apply_seconds=0.01, chain_seconds=0.01, keep_seconds=0.01, measure_seconds=0.01, trouble_seconds=0.01
+)
+
+
+class Failing:
+    """A database that may be away, so that nothing can be done with it."""
+
+    def __init__(self, inner: Database) -> None:
+        self._inner = inner
+        self.is_away = False
+
+    @property
+    def description(self) -> str:
+        return self._inner.description
+
+    @property
+    def token(self) -> int:
+        return self._inner.token
+
+    def reading(self) -> AbstractAsyncContextManager[Reader]:
+        if self.is_away:
+            raise DatabaseUnavailable("it is away")
+        return self._inner.reading()
+
+    def writing(self) -> AbstractAsyncContextManager[Writer]:
+        if self.is_away:
+            raise DatabaseUnavailable("it is away")
+        return self._inner.writing()
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+@asynccontextmanager
+async def keeping_accounts(directory: Path) -> AsyncIterator[tuple[Accountant, Failing]]:
+    """At all its duties, which come round at once; the database is up."""
+    settings = settings_of(directory)
+    journal = Journal.open(directory / JOURNAL)
+    database = Failing(await open_database(None, directory, holder="a test", now_us=now_us()))
+    accountant = Accountant(settings, database, journal, pace=BRISK)
+    stop = asyncio.Event()
+    task = asyncio.create_task(accountant.run(stop))
+    try:
+        await until(lambda: accountant.figures.is_database_up)
+        yield accountant, database
+    finally:
+        stop.set()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await task
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+def has_failed_twice_more(figures: AccountFigures) -> Callable[[], bool]:
+    """Whether each of the duties that this accountant has was tried in vain, and tried again."""
+    duties = ("counting shares", "watching blocks", "keeping", "measuring")
+    before = figures.failures.copy()
+    return lambda: all(figures.failures[duty] >= before[duty] + 2 for duty in duties)
+
+
+async def test_what_all_duties_fail_of_is_one_outage_and_the_next_time_another(tmp_path: Path) -> None:
+    async with keeping_accounts(tmp_path) as (accountant, database):
+        figures = accountant.figures
+        for outages in (1, 2):
+            database.is_away = True
+            await until(has_failed_twice_more(figures))
+            assert not figures.is_database_up
+            assert figures.database_errors >= 8 * outages, "of four duties, twice each"
+            database.is_away = False
+            await until(lambda: figures.is_database_up)
+            assert figures.database_outages == outages
