@@ -323,10 +323,14 @@ class Accountant:
                 self._tell_trouble(name, error)
                 self.figures.failures[name] += 1
                 if isinstance(error, DatabaseError):
-                    self.figures.database_failed()
+                    self.figures.database_failed(name)
                     self.intake.forget()
-                pause = max(seconds, self._pace.trouble_seconds)
+                    pause = min(seconds, self._pace.database_seconds)
+                else:
+                    self.figures.database_served(name)
+                pause = max(pause, self._pace.trouble_seconds)
             else:
+                self.figures.database_served(name)
                 self._tell_recovery(name)
             await asyncio.sleep(pause)
 
@@ -432,7 +436,6 @@ class Accountant:
         async with self._database.reading() as reader:
             readings = await money_readings(reader)
             self.figures.mean_fees_sats = await mean_fees_sats(reader)
-        self.figures.is_database_up = True
         self.figures.asked(readings)
 
     async def _wallet_balances(self, wallet: Wallet) -> Balances | None:

@@ -5,7 +5,8 @@ import msgspec
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two rounds of a duty; `trouble_seconds` pass at least before one that failed is tried
-    again. `paying_seconds` None: the settings' interval."""
+    again, and `database_seconds` at most where it was the database: whether that is back must not wait for
+    the slowest duty. `paying_seconds` None: the settings' interval."""
 
     apply_seconds: float = 0.25
     chain_seconds: float = 2.0
@@ -16,3 +17,4 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     notice_seconds: float = 3.0
     paying_seconds: float | None = None
     trouble_seconds: float = 2.0
+    database_seconds: float = 10.0

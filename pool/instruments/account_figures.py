@@ -32,7 +32,8 @@ class AccountFigures:
         self.failures: Counter[str] = Counter()
         self.database_errors = 0
         self.database_outages = 0
-        self.is_database_up = False
+        self._has_answered = False
+        self._failing: set[str] = set()  # duties that the database kept from being done, last time
         self.applied_at: dict[
             str, float
         ] = {}  # by source: the time of its last frame that counts, Unix seconds
@@ -47,14 +48,24 @@ class AccountFigures:
         self.frames += frames
         self.shares += shares
 
-    def database_failed(self) -> None:
-        """A duty could not be done for the database. Of one outage all duties tell, again and again."""
+    @property
+    def is_database_up(self) -> bool:
+        """Whether it has answered, and no duty waits for it: with a full disk it can be read all the same."""
+        return self._has_answered and not self._failing
+
+    def database_failed(self, duty: str) -> None:
+        """The database kept a duty from being done. Of one outage all duties tell, again and again."""
         self.database_errors += 1
         self.database_outages += self.is_database_up
-        self.is_database_up = False
+        self._failing.add(duty)
+
+    def database_served(self, duty: str) -> None:
+        """A duty was done, or something else kept it from that."""
+        self._failing.discard(duty)
 
     def asked(self, readings: Iterable[Reading]) -> None:
         """What the database says now, in place of what it said before."""
+        self._has_answered = True
         self._asked = list(readings)
 
     def wallet_asked(self, balances: Balances | None) -> None:

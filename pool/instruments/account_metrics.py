@@ -44,7 +44,7 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     counter("frames_applied", "Frames counted since the accountant's start."),
     counter("shares_applied", "Shares counted since the accountant's start."),
     histogram("commit_seconds", "Time of a transaction that counts frames.", COMMIT_BOUNDS),
-    gauge("database_up", "1 while the accounts can be read and written."),
+    gauge("database_up", "1 while the accounts can be read and written: no duty waits for the database."),
     counter("duty_failures", "Duties that met trouble and wait, by duty.", duty=DUTIES),
     counter("database_errors", "Failures of the database: each duty has one at each try while it is away."),
     counter("database_outages", "How often the database could no longer be used."),

@@ -60,16 +60,22 @@ async def test_the_spools_are_read_before_the_chain_and_the_files_of_blocks(tmp_
 
 DEADLINE_SECONDS = 20.0
 BRISK = Pace(
-    apply_seconds=0.01, chain_seconds=0.01, keep_seconds=0.01, measure_seconds=0.01, trouble_seconds=0.01
+    apply_seconds=0.01,
+    chain_seconds=0.01,
+    keep_seconds=0.01,
+    measure_seconds=0.01,
+    trouble_seconds=0.01,
+    database_seconds=0.02,
 )
 
 
 class Failing:
-    """A database that may be away, so that nothing can be done with it."""
+    """A database that may be away, so that nothing can be done with it, or full, so that it can be read."""
 
     def __init__(self, inner: Database) -> None:
         self._inner = inner
-        self.is_away = False
+        self.is_away = self.is_full = False
+        self.reads = 0
 
     @property
     def description(self) -> str:
@@ -82,11 +88,12 @@ class Failing:
     def reading(self) -> AbstractAsyncContextManager[Reader]:
         if self.is_away:
             raise DatabaseUnavailable("it is away")
+        self.reads += 1
         return self._inner.reading()
 
     def writing(self) -> AbstractAsyncContextManager[Writer]:
-        if self.is_away:
-            raise DatabaseUnavailable("it is away")
+        if self.is_away or self.is_full:
+            raise DatabaseUnavailable("it is away, or full")
         return self._inner.writing()
 
     async def close(self) -> None:
@@ -135,3 +142,43 @@ async def test_what_all_duties_fail_of_is_one_outage_and_the_next_time_another(t
             database.is_away = False
             await until(lambda: figures.is_database_up)
             assert figures.database_outages == outages
+
+
+async def test_a_database_that_can_only_be_read_is_not_up_until_what_waits_is_written(tmp_path: Path) -> None:
+    async with keeping_accounts(tmp_path) as (accountant, database):
+        figures = accountant.figures
+        database.is_full = True
+        spool = Writing(tmp_path / "spool")
+        spool.frame(1, share("alice"))
+        spool.frame(2)
+        await until(lambda: figures.failures["counting shares"] >= 1)
+        reads = database.reads
+
+        def is_read_on() -> bool:
+            assert not figures.is_database_up, "a read says nothing of writing"
+            return database.reads >= reads + 20
+
+        await until(is_read_on)
+        assert figures.failures["measuring"] == 0
+        assert (figures.frames, figures.database_outages) == (0, 1)
+        database.is_full = False
+        await until(lambda: figures.is_database_up)
+        await until(lambda: figures.frames == 1)
+        assert figures.database_outages == 1
+
+
+async def test_whether_the_database_is_back_does_not_wait_for_a_duty_of_every_hour(tmp_path: Path) -> None:
+    async with keeping_accounts(tmp_path) as (accountant, _):
+        tries = 0
+
+        async def pay() -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                raise DatabaseUnavailable("it is away")
+
+        task = asyncio.create_task(accountant._repeat("paying", 3600.0, pay))
+        await until(lambda: tries == 1)
+        await until(lambda: accountant.figures.is_database_up)
+        assert (tries, accountant.figures.failures["paying"]) == (2, 1)
+        task.cancel()

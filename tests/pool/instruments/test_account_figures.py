@@ -28,3 +28,21 @@ def test_a_wallet_that_has_never_answered_shows_no_balance() -> None:
     figures = AccountFigures()
     figures.wallet_asked(None)
     assert wallet(figures) == [(("wallet_up", ()), 0.0)]
+
+
+def test_the_database_is_up_when_it_has_answered_and_no_duty_waits_for_it() -> None:
+    figures = AccountFigures()
+    assert not figures.is_database_up
+    figures.asked([])
+    assert figures.is_database_up
+    figures.database_failed("counting shares")
+    figures.database_failed("paying")
+    figures.database_failed("paying")
+    figures.asked([])
+    figures.database_served("counting shares")
+    assert not figures.is_database_up, "it can be read, and paying waits"
+    figures.database_served("paying")
+    assert figures.is_database_up
+    shown = dict(figures.readings())
+    assert shown["database_errors", ()] == 3
+    assert shown["database_outages", ()] == 1
