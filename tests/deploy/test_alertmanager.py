@@ -219,6 +219,21 @@ async def test_a_database_that_is_away_hides_no_machine(tmp_path: Path) -> None:
         assert await alertmanager.states("EngineroomIncident") == {"active"}
 
 
+async def test_of_the_steps_of_single_machines_the_highest_is_told(tmp_path: Path) -> None:
+    steps = {step: shipped("EngineroomMachinesFail", more_than=step) for step in ("0", "5", "25", "100")}
+    async with running(tmp_path) as (alertmanager, mail_server):
+        await alertmanager.post([steps["0"]], "4 machines")
+        await mail_server.received(1)
+        await alertmanager.post([steps[step] for step in ("0", "5", "25", "100")], "120 machines")
+        _, mail = await mail_server.received(2)
+        assert mail["Subject"] == "[1 firing] EngineroomMachinesFail"
+        assert body(mail).startswith("1 firing:\n- 120 machines")
+        await alertmanager.end([steps["100"], steps["25"]])
+        *_, mail = await mail_server.received(3)
+        assert mail["Subject"] == "[1 firing] EngineroomMachinesFail"
+        assert body(mail).count("\n- ") == 3, "the step that it is at now, and those that are over"
+
+
 async def test_each_shipped_incident_has_a_mail_and_single_machines_share_one(tmp_path: Path) -> None:
     incidents = [shipped("EngineroomIncident", incident=f"rack-{one}", name=one) for one in ("r-1", "r-2")]
     async with running(tmp_path) as (alertmanager, mail_server):
