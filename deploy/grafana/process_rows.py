@@ -68,10 +68,11 @@ PROCESSES = Row(
         lines(
             "Troubles of the accountant",
             "Duties that met trouble and wait, and errors and outages of the database, by the hour. An "
-            "outage is an error at each try of each duty.",
+            "outage is an error at each try of each duty. Spools that have stopped wait for a person.",
             Query("increase(engineroom_duty_failures_total[1h])", "{{duty}}"),
             Query("increase(engineroom_database_errors_total[1h])", "database, errors"),
             Query("increase(engineroom_database_outages_total[1h])", "database, outages"),
+            Query(gauge("sources_stopped"), "stopped spools of {{gateway}}"),
             decimals=0,
         ),
         lines(

@@ -42,7 +42,12 @@ from pool.accounting.rollup import rolled_slot
 from pool.accounting.statements import Statements
 from pool.audit.keys import open_signing_key
 from pool.gateway.plan_file import PLAN_FILE
-from pool.instruments.account_figures import AccountFigures, mean_fees_sats, money_readings
+from pool.instruments.account_figures import (
+    AccountFigures,
+    mean_fees_sats,
+    money_readings,
+    source_readings,
+)
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.logs.redaction import UrlText
@@ -434,7 +439,7 @@ class Accountant:
         if self.wallet is not None:  # first: it can be asked though the database is away
             self.figures.wallet_asked(await self._wallet_balances(self.wallet))
         async with self._database.reading() as reader:
-            readings = await money_readings(reader)
+            readings = [*await source_readings(reader), *await money_readings(reader)]
             self.figures.mean_fees_sats = await mean_fees_sats(reader)
         self.figures.asked(readings)
 

@@ -12,6 +12,7 @@ from payouts.wallet import Balances
 from pool.accounting import ledger, policy_changes
 from pool.accounting.ledger import MINED, NETWORK, OPERATOR, PAID, PAYING
 from pool.accounting.policy_changes import EVERYTHING
+from pool.accounting.sources import STOPPED
 from pool.gateway.readings import Reading, histogram_readings
 from pool.instruments.account_metrics import COMMIT_BOUNDS, DUTIES
 from pool.storage.database import Reader
@@ -94,6 +95,15 @@ async def money_readings(reader: Reader) -> list[Reading]:
         *await _blocks(reader),
         *await _holds(reader),
     ]
+
+
+async def source_readings(reader: Reader) -> list[Reading]:
+    """Of each gateway that has ever written a spool, how many of its epochs wait for a person."""
+    rows = await reader.rows("SELECT name, state, COUNT(*) FROM source GROUP BY name, state")
+    stopped = {name: 0 for name, *_ in rows}
+    stopped |= {name: int(count) for name, state, count in rows if state == STOPPED}
+    numbers = {name: name.removeprefix("gateway-") for name in sorted(stopped)}
+    return [(("sources_stopped", (number,)), float(stopped[name])) for name, number in numbers.items()]
 
 
 async def mean_fees_sats(reader: Reader) -> float | None:

@@ -41,6 +41,11 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     gauge("spool_bytes", "Size of a gateway's segments that are not archived yet.", gateway=A_GATEWAY),
     gauge("spool_age_seconds", "Age of the oldest of those segments.", gateway=A_GATEWAY),
     gauge("frame_lag_seconds", "How far the accounts are behind a gateway's frames.", gateway=A_GATEWAY),
+    gauge(
+        "sources_stopped",
+        "Spools of a gateway, one for each epoch, that cannot be counted and wait for a person.",
+        gateway=A_GATEWAY,
+    ),
     counter("frames_applied", "Frames counted since the accountant's start."),
     counter("shares_applied", "Shares counted since the accountant's start."),
     histogram("commit_seconds", "Time of a transaction that counts frames.", COMMIT_BOUNDS),
