@@ -20,7 +20,7 @@ PROCESSES = Row(
         ),
         lines(
             "Stall of the loops",
-            "How late a loop came to a timer: what every miner of that gateway waits for then.",
+            "How late a loop is for a timer, at any moment: what every miner of that gateway waits for then.",
             *quantiles("event_loop_stall_seconds", by="gateway"),
             *quantiles("accountant_stall_seconds", chosen="", whose="accountant, "),
             unit=SECONDS,

@@ -77,7 +77,11 @@ ACCOUNT_METRICS: tuple[Metric, ...] = (
     gauge("blocks", "Blocks by state.", state=tuple(one.value for one in BlockState)),
     gauge("last_block_timestamp_seconds", "When the newest block was found; absent before the first."),
     # the process
-    histogram("accountant_stall_seconds", "How late the accountant's loop came to a timer.", STALL_BOUNDS),
+    histogram(
+        "accountant_stall_seconds",
+        "How late the accountant's loop is for a timer, at 20 moments a second.",
+        STALL_BOUNDS,
+    ),
     gauge("accountant_start_time_seconds", "When the accountant's process began, Unix time."),
     gauge("metrics_render_seconds", "How long the page before this one took to render."),
     gauge("build_info", "1; what is running.", version="the version", python_version="Python's"),

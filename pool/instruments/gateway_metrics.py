@@ -97,7 +97,11 @@ GATEWAY_METRICS: tuple[Metric, ...] = (
     # the process
     gauge("alarm", "1 while somebody must look at it: see the log.", alarm=tuple(one.value for one in Alarm)),
     gauge("disk_free_bytes", "Free on the spool's disk."),
-    histogram("event_loop_stall_seconds", "How late the loop came to a timer.", STALL_BOUNDS),
+    histogram(
+        "event_loop_stall_seconds",
+        "How late the loop is for a timer, at 20 moments a second.",
+        STALL_BOUNDS,
+    ),
     gauge("gateway_start_time_seconds", "When the gateway's process began, Unix time."),
     counter("gateway_cpu_seconds", "CPU time of the gateway's process."),
     gauge("gateway_memory_bytes", "Resident memory of the gateway's process."),
