@@ -12,7 +12,7 @@ import msgspec
 from pool.farm.faults import Fault, census_of
 from pool.farm.floor_clock import FloorClock
 from pool.farm.floor_rules import FloorRules
-from pool.farm.incidents import Incident, update
+from pool.farm.incidents import Departure, Incident, update
 from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member, MemberMemory
 from pool.farm.observation import MachineKey, Observation
@@ -46,11 +46,15 @@ class Floor:
         self._rules = rules
         self._pauses: tuple[Pause, ...] = ()
         self._explained_at = self._kept_at = -math.inf
+        self._forgotten: list[str] = []  # keys of machines, since faults were explained last
         if memory is not None:  # the time between is nobody's
             self._clock.hole_seconds += max(0.0, self._clock.observed - memory.now)
             self.incidents = memory.incidents
             self._roster.remember(memory.members, self.time)
         self._roster.expect_listed(self.time)
+        known = {member.key for member in self.members.values()}
+        struck = (fault.machine for one in self.incidents for fault in one.faults)
+        self._forgotten += [machine for machine in struck if machine not in known]
 
     # ------------------------------------------------------------------ in
 
@@ -168,14 +172,13 @@ class Floor:
             )
 
     def _is_own(self, member: Member) -> bool:
-        own = self._rules.own_accounts
-        return own is None or member.listing is not None or member.account in own
+        return self._rules.owns(member.account, is_listed=member.listing is not None)
 
     # ------------------------------------------------------------------ now and then
 
     def _keep(self, at: float, now_us: int) -> None:
         self._kept_at = at
-        self._roster.keep(at)
+        self._forgotten += self._roster.keep(at)
         self._pause(at, now_us)
 
     def _pause(self, at: float, now_us: int) -> None:
@@ -203,9 +206,15 @@ class Floor:
         return last is not None and at - last < 60.0
 
     def _explain(self, now_us: int) -> None:
-        members = (one for one in self.members.values() if one.watch.state is not MachineState.PAUSED)
-        census = census_of((one.place, one.family) for one in members if self._is_own(one))
-        self.incidents = update(self.incidents, list(self.faults()), census, now_us)
+        departed: dict[str, Departure] = dict.fromkeys(self._forgotten, "forgotten")
+        self._forgotten = []
+        working = []
+        for member in filter(self._is_own, self.members.values()):
+            if member.watch.state is MachineState.PAUSED:
+                departed[member.key] = "paused"
+            else:
+                working.append((member.place, member.family))
+        self.incidents = update(self.incidents, list(self.faults()), census_of(working), now_us, departed)
 
     # ------------------------------------------------------------------ across processes
 

@@ -16,6 +16,10 @@ class FloorRules(msgspec.Struct, frozen=True, kw_only=True):
     most_machines: int = 10_000
     own_accounts: frozenset[str] | None = None
 
+    def owns(self, account: str, *, is_listed: bool) -> bool:
+        """Whether the faults of this machine are the operator's matter."""
+        return is_listed or self.own_accounts is None or account in self.own_accounts
+
     def terms(self, machines: int) -> WatchTerms:
         """What each of so many machines is watched by."""
         return WatchTerms(max(1, machines), self.false_alarms_per_day, self.rejecting_percent)

@@ -2,9 +2,10 @@
 
 import datetime
 from collections import Counter
+from typing import get_args
 
 from pool.farm.faults import Fault
-from pool.farm.incidents import Incident
+from pool.farm.incidents import Departure, Incident
 from pool.wording import counted, hashrate_text
 
 MICROSECONDS = 1_000_000
@@ -19,7 +20,7 @@ def incident_line(incident: Incident, now_us: int, zone: datetime.tzinfo = datet
     what = _what(incident)
     if incident.well_since_us is not None:
         well = time_text(incident.well_since_us, now_us, zone)
-        return f"{what}: well again since {well}; {_at_most(incident)} since {begun}"
+        return f"{what}: {_ending(incident)} since {well}; {_at_most(incident)} since {begun}"
     if incident.cause.kind == "machine":
         said = f"{incident.faults[0].state} since {begun}"
     else:
@@ -55,6 +56,18 @@ def _what(incident: Incident) -> str:
 
 def _number(count: int, machines: int | None) -> str:
     return counted(count, "machine") if not machines else f"{count:,} of {counted(machines, 'machine')}"
+
+
+def _ending(incident: Incident) -> str:
+    """`well again`, `38 paused, 2 forgotten`, or `2 forgotten, others well again`."""
+    if not incident.departed:
+        return "well again"
+    if incident.cause.kind == "machine":
+        return next(iter(incident.departed.values()))
+    counts = Counter(incident.departed.values())
+    each = [f"{counts[why]:,} {why}" for why in get_args(Departure) if counts[why]]
+    others = ["others well again"] if len(incident.departed) < incident.most else []
+    return ", ".join(each + others)
 
 
 def _at_most(incident: Incident) -> str:

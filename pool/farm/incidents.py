@@ -9,10 +9,14 @@ Each look at the faults is explained afresh (pool.farm.explanation) and then lai
 - A wider cause takes in the incidents of which it explains every machine: three machines, then the rack,
   then the row are one incident that grows. It keeps its id, and with it the moment it began.
 - Without faults an incident waits five minutes before it ends, so that a flapping switch is one incident.
+- A machine that is at fault no more is well again, unless the caller says that it is paused or forgotten:
+  whoever reads that an incident is over shall not take a dead rack for a repaired one.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
@@ -20,6 +24,8 @@ from pool.farm.cause import GROWING_US, Cause, Cluster, onset
 from pool.farm.enrichment import LEAST_FAULTS
 from pool.farm.explanation import explain
 from pool.farm.faults import Census, Fault
+
+Departure = Literal["paused", "forgotten"]
 
 LINGERING_US = 5 * 60_000_000  # a machine that restarts is back by then, or silent again
 
@@ -34,7 +40,8 @@ class Incident(msgspec.Struct, frozen=True):
     machines      how many machines the cause could strike; None where that is no number of its own
     most          the most machines that were at fault at once
     healed        its machines that became well within the last five minutes, and when that was seen
-    well_since_us when the last of them was well; None while faults last
+    well_since_us when the last of them was at fault no more; None while faults last
+    departed      its machines that were at fault last and are not well since, by key, and why not
     """
 
     id: str
@@ -47,6 +54,7 @@ class Incident(msgspec.Struct, frozen=True):
     most: int
     healed: dict[str, int]
     well_since_us: int | None = None
+    departed: dict[str, Departure] = {}
 
     @property
     def missing_hashes_per_second(self) -> float:
@@ -55,14 +63,19 @@ class Incident(msgspec.Struct, frozen=True):
 
 
 def update(
-    previous: Sequence[Incident], faults: Sequence[Fault], census: Census, now_us: int
+    previous: Sequence[Incident],
+    faults: Sequence[Fault],
+    census: Census,
+    now_us: int,
+    departed: Mapping[str, Departure] = MappingProxyType({}),
 ) -> tuple[Incident, ...]:
-    """The incidents now, the largest first; each of the faults is in exactly one of them.
+    """The incidents now, the largest first; each of the faults is in exactly one of them. `departed` are
+    machines, by key, that are no faults any more without being well.
 
     Give the last answer as `previous`. One that is missing from the answer has ended or has become part of a
     wider one.
     """
-    laying = _Laying(previous, {fault.machine: fault for fault in faults}, now_us)
+    laying = _Laying(previous, {fault.machine: fault for fault in faults}, now_us, departed)
     clusters = explain(list(laying.faults.values()), census)
     for cluster in clusters:
         if cluster.cause.kind != "machine":
@@ -82,6 +95,7 @@ class _Drawn:
         self.begun_us = begun_us
         self.faults: dict[str, Fault] = {}
         self.healed: dict[str, int] = {}
+        self.departed: dict[str, Departure] = {}
 
     @property
     def age(self) -> tuple[int, str]:
@@ -122,6 +136,7 @@ class _Drawn:
             most=max(len(faults), 0 if was is None else was.most),
             healed=self.healed,
             well_since_us=well_since_us,
+            departed={name: why for name, why in self.departed.items() if name not in self.faults},
         )
 
     def _new_id(self, known: set[str]) -> str:
@@ -138,7 +153,13 @@ class _Drawn:
 class _Laying:
     """The incidents so far, and the clusters of now laid over them one after the other."""
 
-    def __init__(self, previous: Sequence[Incident], faults: dict[str, Fault], now_us: int) -> None:
+    def __init__(
+        self,
+        previous: Sequence[Incident],
+        faults: dict[str, Fault],
+        now_us: int,
+        departed: Mapping[str, Departure],
+    ) -> None:
         self.faults = faults
         self.drawn: list[_Drawn] = []
         self.owner: dict[str, _Drawn] = {}
@@ -146,8 +167,9 @@ class _Laying:
             drawn = _Drawn(was, was.cause, was.begun_us)
             self.drawn.append(drawn)
             self._give(drawn, (faults[one.machine] for one in was.faults if one.machine in faults))
-            healed = {one.machine: now_us for one in was.faults if one.machine not in faults}
-            drawn.healed = healed | {
+            left = [one.machine for one in was.faults if one.machine not in faults]
+            drawn.departed = was.departed | {name: departed[name] for name in left if name in departed}
+            drawn.healed = {name: now_us for name in left if name not in departed} | {
                 name: at_us for name, at_us in was.healed.items() if now_us - at_us < LINGERING_US
             }
         for drawn in self.drawn:
@@ -179,6 +201,7 @@ class _Laying:
         for other in merged:
             self._give(heir, other.faults.values())
             heir.healed = other.healed | heir.healed
+            heir.departed = other.departed | heir.departed
         self.drawn = [one for one in self.drawn if one not in merged]
 
     def lay_rest(self, faults: Iterable[Fault]) -> None:

@@ -163,14 +163,18 @@ class Member:
             return None
         return 1.0 - self._down_seconds / self._judged_seconds
 
-    def is_forgettable(self, at: float, longest_seconds: float) -> bool:
-        """Whether it has been gone as long as it was here, a minute at least. A listed one never is, nor is
-        one that is paused, if it was here for long enough not to be an invention."""
+    def is_forgettable(self, at: float, longest_seconds: float, fault_seconds: float) -> bool:
+        """Whether it has been gone as long as it was here, a minute at least. A listed one never is. One that
+        was here for long enough not to be an invention is not while it is paused, nor while it is at fault
+        and has not been gone for `fault_seconds`."""
         here, gone = self.last_at - self.first_at, at - self.last_at
         if self.listing is not None:
             return False
-        if self.watch.state is MachineState.PAUSED and here >= SETTLED_SECONDS:
-            return False
+        if here >= SETTLED_SECONDS:
+            if self.watch.state is MachineState.PAUSED:
+                return False
+            if self.is_faulty and gone <= fault_seconds:
+                return False
         if self.is_connected:  # by what was read of the frames: one that told of the end may be lost
             return gone > longest_seconds
         return gone > min(max(here, 60.0), longest_seconds)

@@ -1,7 +1,8 @@
 """The roster: which machines there are, and which of them the list's entries are. Pure; it judges none.
 
 Machines come from the inventory and from what connects. What was never listed is forgotten when it has been
-gone for as long as it was there, a day at most, so that whoever invents names costs nothing for long.
+gone for as long as it was there, a day at most, so that whoever invents names costs nothing for long. A
+machine of the operator's that is at fault is one to be repaired: it is kept for a week.
 
 An entry of the inventory is one machine. It is the first that comes under its name, until that one is gone
 and another has come: the same machine, set to another address.
@@ -17,6 +18,9 @@ from pool.farm.observation import MachineKey
 from pool.farm.places import NOWHERE, Places
 
 LONGEST_MEMORY_SECONDS = 86_400.0
+# Who comes on Monday finds what has failed on Friday. A machine that was renamed is as long an incident.
+FAULT_MEMORY_SECONDS = 7 * 86_400.0
+MOST_FILLED = 0.9  # of the room for machines that nobody listed, before faults are forgotten as others are
 SUCCESSION_SECONDS = 60.0  # a machine that was set to another address is back by then, or it is another one
 TURNED_AWAY_SECONDS = 600.0  # how long one that found no room is counted, as long as its hashrate would show
 MOST_TURNED_AWAY = 10_000  # names that are counted; whoever invents more has made the point
@@ -104,14 +108,13 @@ class Roster:
 
     # ------------------------------------------------------------------ going
 
-    def keep(self, at: float) -> None:
-        """Now and then: forget who is gone, and watch by the number of those who are here."""
-        gone = [
-            key for key, member in self.members.items() if member.is_forgettable(at, LONGEST_MEMORY_SECONDS)
-        ]
-        for key in gone:
-            del self.members[key]
-        if gone:
+    def keep(self, at: float) -> list[str]:
+        """Now and then: forget who is gone, and watch by the number of those who are here. The keys of the
+        machines that are forgotten."""
+        forgotten = [member for member in self.members.values() if self._is_forgettable(member, at)]
+        for member in forgotten:
+            del self.members[member.account, member.worker]
+        if forgotten:
             self._make_room()
         self._succeed(at)
         self._turned_away = {
@@ -120,6 +123,14 @@ class Roster:
             if at - seen_at < TURNED_AWAY_SECONDS and key not in self.members
         }
         self._resize(at)
+        return [member.key for member in forgotten]
+
+    def _is_forgettable(self, member: Member, at: float) -> bool:
+        """Faults are kept while there is room: names may be invented in the operator's account as well, and
+        shall not keep out for a week whoever comes."""
+        has_room = self._unlisted <= MOST_FILLED * self._rules.most_machines
+        is_kept = has_room and self._rules.owns(member.account, is_listed=member.listing is not None)
+        return member.is_forgettable(at, LONGEST_MEMORY_SECONDS, FAULT_MEMORY_SECONDS if is_kept else 0.0)
 
     def _make_room(self) -> None:
         """In the groups, for machines that found none."""

@@ -392,7 +392,9 @@ class LogEvent(enum.Enum):
     INCIDENT_BEGUN = Entry(
         "{what}", "Machines are at fault, for a minute at least.", ("incident",), also=("incident",)
     )
-    INCIDENT_ENDED = Entry("{what}", "They are well again.", ("incident",), also=("incident",))
+    INCIDENT_ENDED = Entry(
+        "{what}", "They are well again, paused or forgotten.", ("incident",), also=("incident",)
+    )
     PAUSES_REFUSED = Entry("{error}; nothing is paused", "The file of planned pauses cannot be used.")
     COIN_PRICE_UNKNOWN = Entry(
         "the coin's price is unknown: {problem}", "No revenue is reckoned until it is."

@@ -83,6 +83,11 @@ class ShopFloor:
                 self.frames()
             self.advance()
 
+    def wait(self, seconds: int) -> None:
+        """Time passes at once, without a share of anybody."""
+        self.now += seconds
+        self.advance()
+
     def advance(self) -> None:
         self.floor.advance(self.now, round(self.now * US), self.pauses, is_working=self.is_working)
 

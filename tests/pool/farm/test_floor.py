@@ -4,11 +4,13 @@ import msgspec
 import pytest
 
 from pool.farm.floor import FloorMemory
+from pool.farm.incident_line import incident_line
 from pool.farm.observation import Observation
 from tests.pool.farm.shop_floor import ALICE, BOB, START, US, ShopFloor, keys, listing
 
 NAMES = [f"m-{number}" for number in range(1, 11)]
 LISTED = [listing(name) for name in NAMES]
+DAY = 86_400
 
 
 @pytest.fixture
@@ -201,7 +203,7 @@ def test_who_finds_no_room_is_counted_once_however_much_it_hands_in_and_for_ten_
 
 
 def test_invented_names_are_forgotten_a_minute_after_they_are_gone_while_real_ones_stay() -> None:
-    shop = ShopFloor()
+    shop = ShopFloor(own_accounts=frozenset({BOB}))
     shop.join(keys(["a-1-1"]))
     shop.run(3_600)
     for churn in range(5):
@@ -218,6 +220,73 @@ def test_invented_names_are_forgotten_a_minute_after_they_are_gone_while_real_on
     assert shop.state("a-1-1") == "silent"
     shop.run(1_000)
     assert not shop.floor.members, "gone for longer than the 3,700 s that it was here"
+
+
+RACK = keys([f"a-1-{number}" for number in range(1, 5)])
+
+
+def over(shop: ShopFloor) -> str:
+    """The line of the one incident, which is over."""
+    [incident] = shop.floor.incidents
+    assert incident.well_since_us is not None
+    return incident_line(incident, incident.well_since_us).partition(" since ")[0]
+
+
+def dead(shop: ShopFloor, here_seconds: int) -> ShopFloor:
+    """A rack that has just lost its power, after so long."""
+    shop.join(RACK)
+    shop.run(here_seconds)
+    shop.leave(RACK)
+    shop.run(30)
+    assert shop.states() == {"silent": 4}
+    return shop
+
+
+def test_a_dead_rack_is_kept_for_a_week_and_then_told_forgotten_and_not_well() -> None:
+    shop = dead(ShopFloor(), 3_700)
+    for _ in range(7):
+        shop.wait(DAY - 10)
+        assert shop.states() == {"silent": 4}
+        assert [len(one.faults) for one in shop.floor.incidents] == [4]
+    shop.wait(70)
+    assert not shop.floor.members
+    assert over(shop) == "the whole farm: 4 forgotten"
+
+
+def test_a_rack_that_was_new_when_it_died_is_told_forgotten_when_it_is() -> None:
+    shop = dead(ShopFloor(), 600)
+    shop.wait(600)
+    assert not shop.floor.members
+    assert over(shop) == "the whole farm: 4 forgotten"
+
+
+def test_a_silent_rack_that_is_paused_is_told_paused_and_not_well() -> None:
+    shop = dead(ShopFloor(), 3_700)
+    shop.pause("all")
+    shop.run(5)
+    assert over(shop) == "the whole farm: 4 paused"
+
+
+def test_a_rack_of_which_two_are_repaired_and_two_are_paused_is_told_so() -> None:
+    shop = dead(ShopFloor(), 3_700)
+    shop.join(RACK[:2])
+    shop.run(20)
+    shop.pause("all")
+    shop.run(5)
+    assert over(shop) == "the whole farm: 2 paused, others well again"
+
+
+def test_what_is_no_more_the_farms_after_a_restart_is_told_forgotten() -> None:
+    shop = dead(ShopFloor(), 3_700)
+    later = ShopFloor(memory=shop.floor.export(), now=shop.now, accounts=[BOB])
+    later.run(5)
+    assert over(later) == "the whole farm: 4 forgotten"
+
+
+def test_dead_machines_keep_nobody_out_for_a_week() -> None:
+    shop = dead(ShopFloor(most_machines=4), 3_700)
+    shop.wait(3_700)
+    assert not shop.floor.members, "of four places nine tenths are three"
 
 
 def test_only_the_farms_accounts_have_machines() -> None:
@@ -271,8 +340,7 @@ def test_what_is_paused_is_not_forgotten_over_a_weekend() -> None:
     shop.pause("all")
     shop.run(10)
     shop.leave(keys(["a-1-1"]))
-    shop.now += 2 * 86_400
-    shop.run(20)
+    shop.wait(2 * DAY)
     assert shop.state("a-1-1") == "paused"
 
 

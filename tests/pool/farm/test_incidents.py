@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pool.farm.cause import Cause
 from pool.farm.faults import Fault
 from pool.farm.incident_line import incident_line
-from pool.farm.incidents import Incident, update
+from pool.farm.incidents import Departure, Incident, update
 from tests.pool.farm.building import MINUTE, NOON, SECOND, Farm
 
 HOUR = 60 * MINUTE
@@ -210,6 +210,30 @@ def test_the_line_of_what_is_over() -> None:
     assert incident_line(well, NOON + HOUR, datetime.UTC) == (
         "rack a/row-3/rack-2: well again since 13:00; 38 of 40 machines at fault since 12:00"
     )
+
+
+def test_the_line_of_what_is_over_since_it_is_paused_or_forgotten() -> None:
+    whole = only(look(rack(38), NOON + MINUTE))
+    departed: dict[str, Departure] = {f"x.a-3-2-{n}": "paused" for n in range(1, 31)}
+    departed["x.a-3-2-31"] = "forgotten"
+    few = only(update([whole], rack(38)[31:], CENSUS, NOON + 30 * MINUTE, departed))
+    assert incident_line(only(look([], NOON + HOUR, few)), NOON + HOUR) == (
+        "rack a/row-3/rack-2: 30 paused, 1 forgotten, others well again since 13:00; "
+        "38 of 40 machines at fault since 12:00"
+    )
+    machine = only(look(rack(1), NOON + MINUTE))
+    forgotten = only(update([machine], [], CENSUS, NOON + HOUR, {"x.a-3-2-1": "forgotten"}))
+    assert incident_line(forgotten, NOON + HOUR) == (
+        "machine a-3-2-1: forgotten since 13:00; 1 machine at fault since 12:00"
+    )
+
+
+def test_a_machine_that_was_paused_is_well_again_if_it_was_at_fault_once_more_and_is_not() -> None:
+    whole = only(look(rack(38), NOON + MINUTE))
+    paused = only(update([whole], rack(38)[1:], CENSUS, NOON + 2 * MINUTE, {"x.a-3-2-1": "paused"}))
+    again = only(look(rack(38), NOON + 3 * MINUTE, paused))
+    assert (paused.departed, again.departed) == ({"x.a-3-2-1": "paused"}, {})
+    assert "well again since" in incident_line(only(look([], NOON + HOUR, again)), NOON + HOUR)
 
 
 # ---------------------------------------------------------------------- any history

@@ -3,7 +3,7 @@
 import msgspec
 
 from pool.farm.faults import Fault, census_of
-from pool.farm.incidents import Incident, update
+from pool.farm.incidents import Departure, Incident, update
 from pool.farm.places import Place
 from pool.instruments.herald import Herald, HeraldMemory
 from pool.notices import notice
@@ -61,6 +61,19 @@ def test_its_end_is_told_when_its_machines_have_stayed_well() -> None:
     [told] = herald.incidents(incidents, at(8))
     assert isinstance(told, notice.IncidentOver)
     assert (told.machines, told.began_us) == (10, START_US)
+
+
+def test_the_end_of_what_was_forgotten_is_not_told_as_well_again() -> None:
+    herald, incidents = Herald(), update((), faults(10), CENSUS, at(0))
+    herald.incidents(incidents, at(0))
+    herald.incidents(incidents, at(1))
+    departed: dict[str, Departure] = {f"a.m-{n}": "forgotten" for n in range(9)}
+    incidents = update(incidents, [], CENSUS, at(2), departed)
+    herald.incidents(incidents, at(2))
+    incidents = update(incidents, [], CENSUS, at(8))
+    [told] = herald.incidents(incidents, at(8))
+    assert isinstance(told, notice.IncidentOver)
+    assert "rack row-1/rack-1: 9 forgotten, others well again since " in told.what
 
 
 def test_an_incident_that_is_part_of_a_wider_one_is_not_over() -> None:
