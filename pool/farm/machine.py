@@ -227,6 +227,7 @@ class MachineWatch:
         return self._paused_since is None and self._silent_since is None
 
     def _begin_anew(self, at: float) -> None:
+        self._refusals = Refusals(at)
         self._exposure.tests.start_anew(at)
         self._exposure.await_first_share(at)
 

@@ -210,6 +210,27 @@ def test_after_a_pause_the_tests_begin_anew() -> None:
     assert machine.watch.state is OK
 
 
+def test_after_a_pause_or_a_power_cycle_earlier_refusals_count_no_more() -> None:
+    for is_pause in (True, False):
+        machine = rig(3)
+        machine.run(600.0)
+        machine.run(3_600.0, refused=0.5)
+        watch = machine.watch
+        assert watch.state is REJECTING
+        if is_pause:
+            watch.pause(3_600.0)
+            watch.resume(3_700.0)
+        else:
+            watch.left(3_600.0)
+            watch.advance(3_700.0)
+            watch.joined(3_700.0)
+        watch.shares(3_705.0, 1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK)
+        assert watch.state is OK
+        assert (watch.view(3_705.0).refused, watch.view(3_705.0).refused_by_reason) == (0.0, {})
+        watch.refused(3_710.0, "low difficulty", 9, 9 * SHARE_WORK)
+        assert watch.state is REJECTING, "what comes now counts"
+
+
 def test_a_machine_that_comes_paused_is_paused() -> None:
     watch = MachineWatch(FOUNDING, 0.0, EXPECTED, paused_since=-100.0)
     assert (watch.state, watch.state_since) == (PAUSED, -100.0)
