@@ -25,6 +25,8 @@ class MachineWatch:
     """
 
     __slots__ = (
+        "_announced_work",
+        "_delivered_work",
         "_exposure",
         "_last_share_at",
         "_paused_since",
@@ -53,6 +55,7 @@ class MachineWatch:
         self._refusals = Refusals(since)
         self._presence = Presence(since, START_GRACE_SECONDS)
         self._exposure = Exposure(terms, since, expected_hashes_per_second)
+        self._announced_work = self._delivered_work = 0.0  # of a share; 0: not known
         self._last_share_at: float | None = None
         self._paused_since = paused_since
         self._silent_since: float | None = None
@@ -75,6 +78,7 @@ class MachineWatch:
         self.advance(at)
         exposure = self._exposure
         self._presence.left(at, exposure.patient_until if exposure.is_waiting else at)
+        self._announced_work = 0.0
         self._settle(at)
 
     def cut_off(self, at: float, connections: int) -> None:
@@ -83,25 +87,28 @@ class MachineWatch:
         self._exposure.await_first_share(at)
         for _ in range(connections):
             self._presence.left(at, at + START_GRACE_SECONDS)
+        self._announced_work = 0.0
         self._settle(at)
 
     def difficulty(self, at: float, share_work: float) -> None:
         """A job of another difficulty was announced to it; `share_work` is the work of one share of it."""
-        if share_work != self._exposure.share_work:
+        self._announced_work = share_work
+        if self._share_work != self._exposure.share_work:
             self.advance(at)
             if self._is_exposed:
                 self._exposure.passed(at)
-            self._exposure.change_difficulty(share_work)
+            self._exposure.change_difficulty(self._share_work)
             self._settle(at)
 
     def shares(self, at: float, count: int, work: float, work_squared: float, share_work: float) -> None:
         """Shares were credited up to `at`: their number, the sums of their work and of its squares, and the
-        work of a share at the present difficulty. Those of an older one count by their work."""
+        work of the last. Those of an older difficulty count by their work."""
         if count <= 0 or work <= 0:
             return
         self.advance(at)
-        if share_work != self._exposure.share_work:
-            self._exposure.change_difficulty(share_work)
+        self._delivered_work = share_work
+        if self._share_work != self._exposure.share_work:
+            self._exposure.change_difficulty(self._share_work)
         self._last_share_at = at
         self._ten_minutes.add(at, work, work_squared)
         self._refusals.credit(at, work, work_squared, self._terms.rejecting_percent)
@@ -225,6 +232,16 @@ class MachineWatch:
     @property
     def _is_exposed(self) -> bool:
         return self._paused_since is None and self._silent_since is None
+
+    @property
+    def _share_work(self) -> float:
+        """The work of a share at the present difficulty: as announced, since shares of an older one come for
+        a while. Where nothing was, or to a connection that may be gone, it is the last share's. Of several
+        connections each has its own: then it is the larger of both, since shares that are expected more often
+        than they come call a machine silent that is not."""
+        if self._announced_work and self._presence.connections <= 1:
+            return self._announced_work
+        return max(self._announced_work, self._delivered_work)
 
     def _begin_anew(self, at: float) -> None:
         self._refusals = Refusals(at)

@@ -19,7 +19,7 @@ MachineKey = tuple[str, str]  # account and worker
 
 
 class Shares(msgspec.Struct):
-    """A machine's credited shares: their number, work, the sum of its squares, and one share's work now."""
+    """A machine's credited shares: their number, work, the sum of its squares, and the last one's work."""
 
     count: int = 0
     work: float = 0.0

@@ -65,6 +65,32 @@ def test_a_gap_across_a_change_of_difficulty_counts_by_both() -> None:
     assert watch.next_look_at == pytest.approx(60.0 + 16 * 13.03, abs=0.1)
 
 
+def test_a_late_share_of_the_old_difficulty_does_not_bring_the_old_interval_back() -> None:
+    watch = steady()
+    watch.difficulty(40.0, 4 * SHARE_WORK)
+    watch.shares(41.0, 1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK)
+    assert watch.next_look_at == pytest.approx(41.0 + 16 * 18.03, abs=0.1)
+
+
+def test_where_no_difficulty_was_announced_the_last_share_tells_it() -> None:
+    watch = MachineWatch(FOUNDING, 0.0, EXPECTED)
+    watch.joined(0.0)
+    watch.shares(4.0, 1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK)
+    assert watch.next_look_at == pytest.approx(4.0 + SILENT_AFTER_SECONDS, abs=0.01)
+    watch.shares(20.0, 1, 4 * SHARE_WORK, (4 * SHARE_WORK) ** 2, 4 * SHARE_WORK)
+    assert watch.next_look_at == pytest.approx(20.0 + 16 * 18.03, abs=0.1)
+
+
+def test_an_easier_second_connection_without_shares_makes_no_machine_silent() -> None:
+    watch = steady()
+    watch.joined(40.0)
+    watch.difficulty(40.0, SHARE_WORK / 4)
+    assert watch.next_look_at == pytest.approx(40.0 + SILENT_AFTER_SECONDS, abs=0.01)
+    watch.left(41.0)  # which of the two is gone is not known
+    watch.shares(44.0, 1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK)
+    assert watch.next_look_at == pytest.approx(44.0 + SILENT_AFTER_SECONDS, abs=0.01)
+
+
 def test_a_lost_connection_is_silence_after_a_short_grace() -> None:
     watch = steady()
     watch.left(41.0)
