@@ -41,8 +41,10 @@ class WatchTerms(msgspec.Struct, frozen=True):
 
 
 class ExposureState(msgspec.Struct, frozen=True):
-    """What a later process needs; the expectation itself follows from it and the inventory."""
+    """What a later process needs; the expectation itself follows from it and the inventory. `given` is what
+    the tests were held against."""
 
+    given: float | None
     share_work: float
     heard_at: float | None
     baseline: BaselineState
@@ -150,16 +152,20 @@ class Exposure:
         return self._until + intervals * self._interval
 
     def export(self) -> ExposureState:
-        return ExposureState(self.share_work, self.heard_at, self._baseline.export(), self.tests.export())
+        return ExposureState(
+            self.given, self.share_work, self.heard_at, self._baseline.export(), self.tests.export()
+        )
 
     @classmethod
     def restore(cls, state: ExposureState, terms: WatchTerms, at: float, given: float | None) -> "Exposure":
-        """It waits for its first share; then the tests go on where they were."""
+        """It waits for its first share; then the tests go on where they were, or begin anew where something
+        else is expected now."""
         exposure = cls(terms, at, given)
         exposure.share_work, exposure.heard_at = state.share_work, state.heard_at
         exposure._baseline = Baseline.restore(state.baseline)
         exposure._take_baseline()
-        exposure.tests.restore(state.tests)
+        if state.given == given:
+            exposure.tests.restore(state.tests)
         return exposure
 
     @property

@@ -14,7 +14,7 @@ from pool.instruments.following import Mark
 from pool.instruments.herald import HeraldMemory
 
 FILE_NAME = "instruments.state"
-VERSION = 3
+VERSION = 4
 
 
 class MemoryRefused(Exception):

@@ -330,6 +330,15 @@ def test_a_restart_of_the_process_changes_no_state_and_no_number(delivers: float
     assert watch.state is before.state
 
 
+def test_what_a_corrected_inventory_expects_is_judged_anew_after_a_restart() -> None:
+    machine = rig(2)
+    machine.run(6 * 3_600.0, delivers=0.85)  # 240 GH/s are listed, 204 come
+    assert machine.watch.state is LOW
+    memory = machine.watch.export()
+    for expected, state in ((EXPECTED, LOW), (0.85 * EXPECTED, OK), (None, NEW)):
+        assert MachineWatch.restore(memory, FOUNDING, machine.now, expected).state is state
+
+
 def test_after_a_restart_what_does_not_come_back_is_silent_since_then() -> None:
     watch = MachineWatch.restore(steady().export(), FOUNDING, 41.0, EXPECTED)
     watch.advance(41.0 + START_GRACE_SECONDS)

@@ -166,7 +166,7 @@ def test_a_memory_of_another_version_is_refused_by_its_number(tmp_path: Path) ->
         Memory(tmp_path).load()
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b"\x81\xa7version\x03", b"\x00" * 4_096])
+@pytest.mark.parametrize("data", [b"", b"\xff", b"\x81\xa7version" + bytes([VERSION]), b"\x00" * 4_096])
 def test_a_memory_that_was_cut_or_zeroed_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(data)
     with pytest.raises(MemoryRefused, match="is damaged"):
