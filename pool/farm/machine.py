@@ -165,13 +165,18 @@ class MachineWatch:
 
     # What is known of it.
 
+    @property
+    def has_delivered(self) -> bool:
+        """Whether a share of it was ever credited."""
+        return self._last_share_at is not None
+
     def view(self, now: float) -> MachineView:
         """All that is shown of it."""
         exposure, presence = self._exposure, self._presence
         return MachineView(
             state=self.state,
             state_since=self.state_since,
-            never_seen=self.state is MachineState.SILENT and self._last_share_at is None,
+            never_seen=self.state is MachineState.SILENT and not self.has_delivered,
             ten_minutes=self._ten_minutes.estimate(now, exposure.share_work or None),
             expected=exposure.rate,
             is_learned=exposure.given is None and exposure.rate is not None,

@@ -39,6 +39,7 @@ class Member:
     __slots__ = (
         "_counted_at",
         "_down_seconds",
+        "_down_until",
         "_judged_seconds",
         "account",
         "best_work",
@@ -76,6 +77,7 @@ class Member:
         self._judged_seconds = 0.0
         self._down_seconds = 0.0
         self._counted_at = at
+        self._down_until = at  # what was silence until then is in `_down_seconds`
 
     @property
     def key(self) -> str:
@@ -120,6 +122,7 @@ class Member:
         if not self.connections.get(source, 0):
             self.joined(source, self.firmware, at)
         self.last_at = at
+        self.advance(at)  # it may have been silent until now
         self.count(at)
 
     def left(self, source: str, at: float) -> None:
@@ -150,18 +153,29 @@ class Member:
 
     def count(self, at: float) -> None:
         """Add the time since the last count to what its state is. Called before the state may change."""
-        elapsed, self._counted_at = max(0.0, at - self._counted_at), max(at, self._counted_at)
-        if self.watch.state is not MachineState.PAUSED:
-            self._judged_seconds += elapsed
-            if self.watch.state is MachineState.SILENT:
-                self._down_seconds += elapsed
+        self._judged_seconds, self._down_seconds = self._seconds(at)
+        self._counted_at = max(at, self._counted_at)
+        if self.watch.state is MachineState.SILENT:
+            self._down_until = max(at, self._down_until)
+
+    def _seconds(self, at: float) -> tuple[float, float]:
+        """For how long it was judged, and for how long silent, by now. Silence is known some time after it
+        began, and counts from its beginning."""
+        state = self.watch.state
+        if state is MachineState.PAUSED:
+            return self._judged_seconds, self._down_seconds
+        judged = self._judged_seconds + max(0.0, at - self._counted_at)
+        if state is not MachineState.SILENT:
+            return judged, self._down_seconds
+        return judged, self._down_seconds + max(0.0, at - max(self._down_until, self.watch.state_since))
 
     def uptime(self, at: float) -> float | None:
-        """The part of its time that it was not silent; planned silence is left out. None at first."""
-        self.count(at)
-        if self._judged_seconds <= 0:
+        """The part of its time that it was not silent; planned silence is left out. None for one that has
+        never delivered a share."""
+        judged, down = self._seconds(at)
+        if judged <= 0 or not self.watch.has_delivered:
             return None
-        return 1.0 - self._down_seconds / self._judged_seconds
+        return max(0.0, 1.0 - down / judged)
 
     def is_forgettable(self, at: float, longest_seconds: float, fault_seconds: float) -> bool:
         """Whether it has been gone as long as it was here, a minute at least. A listed one never is. One that
@@ -215,7 +229,7 @@ class Member:
         member._runs(memory.firmware)
         member.best_work = memory.best_work
         member._judged_seconds, member._down_seconds = memory.judged_seconds, memory.down_seconds
-        member._counted_at = at
+        member._counted_at = member._down_until = at
         for source, count in memory.connections.items():
             for _ in range(count):
                 member.joined(source, memory.firmware, at)
