@@ -80,9 +80,11 @@ class Roster:
         return self._new(account, worker, None, at)
 
     def _arrive(self, name: str, key: MachineKey) -> Member:
-        """A listed machine is here at last, under the name that it was expected by."""
+        """A listed machine is here at last, under the name that it was expected by. Where the list gave its
+        address as well, only now its worker name is known, which may say where it stands."""
         member = self.members[key] = self.members.pop(self._owners[name])
         member.account, member.worker = key
+        member.place = self._places.place(*key)
         self._owners[name] = key
         return member
 

@@ -148,6 +148,14 @@ def test_a_listed_machine_that_never_came_is_silent_after_five_minutes_and_well_
     assert len(shop.floor.members) == 10
 
 
+def test_a_machine_listed_by_its_address_without_a_group_stands_where_its_name_says_when_it_comes() -> None:
+    shop = ShopFloor([listing(f"{ALICE}.a-3-7", group="")])
+    assert shop.member(f"{ALICE}.a-3-7", "").place.group == "ungrouped"
+    shop.join(keys(["a-3-7"]))
+    assert shop.member("a-3-7").place.group == "a/rack-3"
+    assert shop.member("a-3-7").listing is not None
+
+
 def test_a_machine_whose_connecting_was_never_read_is_known_by_its_work() -> None:
     """As where the memory of the process before is lost: the spool's newest segment says nothing of who
     connected before it."""
