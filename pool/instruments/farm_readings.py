@@ -25,15 +25,14 @@ def farm_readings(sums: FarmSums, rates: Mapping[str, Rate]) -> Iterator[Reading
 
 
 def incident_readings(floor: Floor) -> Iterator[Reading]:
-    """The incidents that still have machines that are not well, the largest first."""
+    """The incidents that still have machines that are not well, the largest first. A single machine is called
+    as it is elsewhere: its key has the whole address, and alerts are mailed."""
     open_ones = [one for one in floor.incidents if one.faults]
     yield ("incidents", ()), float(len(open_ones))
     for incident in open_ones[:MOST_INCIDENTS]:
-        labels = (
-            incident.id,
-            incident.cause.level or incident.cause.kind,
-            incident.cause.name or incident.first,
-        )
+        cause = incident.cause
+        name = cause.name if cause.name and cause.kind != "machine" else incident.first
+        labels = (incident.id, cause.level or cause.kind, name)
         yield ("incident_machines", labels), float(len(incident.faults))
         yield ("incident_missing_hashes_per_second", labels), incident.missing_hashes_per_second
         yield ("incident_start_timestamp_seconds", labels), incident.begun_us / 1e6

@@ -90,6 +90,19 @@ def test_machines_beyond_the_limit_are_cut_and_counted_those_at_fault_are_not(tm
     assert shown["worker_state", ("", "m-5", "hall", "silent")] == 1
 
 
+@pytest.mark.parametrize(("worker", "name"), [("m-1", "m-1"), ("", f"{ADDRESS[:6]}…{ADDRESS[-6:]}")])
+def test_an_incident_of_one_machine_is_called_as_the_machine_is_and_has_no_whole_address(
+    tmp_path: Path, worker: str, name: str
+) -> None:
+    made = Desk(tmp_path, expected_terahashes=1.0)
+    made.run(100, worker)
+    made.run(300)
+    shown = made.shown()
+    [(_, kind, called)] = [labels for series, labels in shown if series == "incident_machines"]
+    assert (kind, called) == ("machine", name)
+    assert shown["incidents", ()] == 1
+
+
 def test_a_page_of_a_farm_has_no_series_twice_and_two_accounts_of_one_name_apart(tmp_path: Path) -> None:
     made = Desk(tmp_path, "m-1,hall,S19,1,\n")
     made.run(20, "m-1")
