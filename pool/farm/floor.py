@@ -206,15 +206,18 @@ class Floor:
         return last is not None and at - last < 60.0
 
     def _explain(self, now_us: int) -> None:
+        faults = list(self.faults())
         departed: dict[str, Departure] = dict.fromkeys(self._forgotten, "forgotten")
         self._forgotten = []
+        if not faults and not self.incidents:
+            return
         working = []
         for member in filter(self._is_own, self.members.values()):
             if member.watch.state is MachineState.PAUSED:
                 departed[member.key] = "paused"
             else:
                 working.append((member.place, member.family))
-        self.incidents = update(self.incidents, list(self.faults()), census_of(working), now_us, departed)
+        self.incidents = update(self.incidents, faults, census_of(working), now_us, departed)
 
     # ------------------------------------------------------------------ across processes
 
