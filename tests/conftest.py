@@ -4,9 +4,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.harness.postgres import Postgres
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile("engineroom", deadline=None)
+hypothesis.settings.load_profile("engineroom")
 
 
 @pytest.fixture

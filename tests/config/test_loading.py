@@ -717,7 +717,7 @@ lines = st.tuples(
 
 @pytest.mark.filterwarnings("ignore::ruamel.yaml.error.ReusedAnchorWarning")
 @given(content=st.lists(lines, max_size=8).map("\n".join) | st.text(max_size=60))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_file_holds_its_problems_are_a_list(write: Write, content: str) -> None:
     path = write(content.encode("utf-8", "surrogatepass"))
     problems: list[Any] = problems_of(path)

@@ -69,7 +69,7 @@ class Histories(RuleBasedStateMachine):
         self.world.come_to_rest()
 
 
-Histories.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+Histories.TestCase.settings = settings(max_examples=50, stateful_step_count=30)
 TestHistories = Histories.TestCase
 
 

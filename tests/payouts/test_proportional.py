@@ -191,5 +191,5 @@ def _start(span: Span) -> int:
     return span.after_slot
 
 
-Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestHistories: Any = Histories.TestCase

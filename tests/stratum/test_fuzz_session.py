@@ -84,7 +84,7 @@ def conversation(stream: bytes, pieces: list[bytes], greeting: bytes) -> tuple[b
 
 
 @example(b"\x16\n", b"")  # the first byte of a ClientHello, as a line of its own
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(streams, st.sampled_from([b"", GREETING]))
 def test_whole_input_and_byte_by_byte_get_the_same_replies(stream: bytes, greeting: bytes) -> None:
     whole = conversation(stream, [stream], greeting)
@@ -95,7 +95,7 @@ def test_whole_input_and_byte_by_byte_get_the_same_replies(stream: bytes, greeti
             json.loads(line)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.binary(max_size=300), max_size=20), st.sampled_from([b"", GREETING]))
 def test_random_bytes_never_raise(chunks: list[bytes], greeting: bytes) -> None:
     conversation(b"".join(chunks), chunks, greeting)
@@ -112,7 +112,7 @@ def size_of(session: Session) -> int:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(streams, min_size=1, max_size=20))
 def test_memory_stays_bounded_however_long_it_goes_on(chunks: list[bytes]) -> None:
     session = Session(make_rules(difficulty=1e-10, names_per_connection=64), FakeOwner(), "192.0.2.1", 0.0)

@@ -183,7 +183,7 @@ NEXT: dict[PaymentState, tuple[Body, ...]] = {
 }
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 3), max_size=8))
 async def test_whatever_way_a_payment_goes_its_rows_are_those_of_its_state(
     tmp_path_factory: pytest.TempPathFactory, picks: list[int]

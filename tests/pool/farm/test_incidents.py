@@ -247,7 +247,7 @@ FAULT = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(FAULT, max_size=32, unique_by=lambda fault: fault.machine), max_size=6))
 def test_each_fault_is_in_exactly_one_incident_whatever_happened(history: list[list[Fault]]) -> None:
     incidents: tuple[Incident, ...] = ()

@@ -215,7 +215,7 @@ def price_on_the_wall(zone: datetime.tzinfo, second: float) -> float:
     day=st.sampled_from([*range(65, 105), *range(270, 315)]),
     second=st.integers(0, 86_399),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_minute_has_the_price_that_the_wall_says(zone: str, year: int, day: int, second: int) -> None:
     """Lord Howe moves its clock by half an hour."""
     prices = tariff(zone, *ENTRIES)

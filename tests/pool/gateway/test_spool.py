@@ -322,7 +322,7 @@ def test_a_kill_in_the_middle_of_writing_again_leaves_what_was_there(writer: Wri
     assert not list(writer.directory.glob("*.part"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(
         st.sampled_from(

@@ -93,7 +93,7 @@ def test_numbers_resolve_by_the_head_and_by_what_came_before(source: Path) -> No
     assert delivery.segment.first == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cut=st.integers(0, 400), mark=st.integers(0, 6))
 def test_a_tail_that_is_still_being_written_is_not_yet(
     tmp_path_factory: pytest.TempPathFactory, cut: int, mark: int
