@@ -3,7 +3,8 @@
     frames → slots → blocks by the chain → settled → (plans for coinbases) → payments → kept small
 
 Each task survives a database or a node that is gone: it says so once, waits, and goes on where the database
-says it was. Bugs, a lost lease and histories that differ end the process.
+says it was. Bugs, a lost lease and histories that differ end the process; a bug in what only tells people
+(notices) does not.
 """
 
 import asyncio
@@ -52,6 +53,7 @@ from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.logs.redaction import UrlText
 from pool.node.rpc import NodeRpc
+from pool.notices.bugs import survive_bugs
 from pool.notices.notifier import Notifier
 from pool.storage.database import Database, DatabaseError, DatabaseUnavailable, LeaseLost, Reader, set_once
 from pool.storage.opening import open_database
@@ -251,6 +253,7 @@ class Accountant:
                 ]
                 if self.notifier is not None:
                     tasks.append(group.create_task(self.notifier.run(), name="sending notices"))
+                    tasks.append(group.create_task(self._watch_for_notices(), name="noticing"))
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
@@ -276,8 +279,6 @@ class Accountant:
             ("keeping", pace.keep_seconds, self.keep),
             ("measuring", pace.measure_seconds, self.measure),
         ]
-        if self.notifier is not None:
-            duties.append(("noticing", pace.notice_seconds, self.notice))
         if self._pays_by_coinbase:
             duties.append(("planning coinbases", pace.plan_seconds, self.plan))
         if self.payer is not None and self._settings.payout.wallet is not None:
@@ -338,6 +339,14 @@ class Accountant:
                 self.figures.database_served(name)
                 self._tell_recovery(name)
             await asyncio.sleep(pause)
+
+    async def _watch_for_notices(self) -> None:
+        """A duty like the others, but that no payment waits for whoever mends a bug in it."""
+        await survive_bugs(
+            "reading the accounts for notices",
+            lambda: self._repeat("noticing", self._pace.notice_seconds, self.notice),
+            self._pace.bug_seconds,
+        )
 
     def _tell_trouble(self, name: str, error: Exception) -> None:
         if name not in self._troubles:

@@ -4,7 +4,6 @@ Charts are worth much and money more. A bug in the instruments is told with its 
 remembered may be its cause, so that it is set aside, and they begin anew after a pause.
 """
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pool.accounting.control import Refused
 from pool.instruments.instruments import Instruments
 from pool.instruments.links import Links
 from pool.instruments.memory import Memory
+from pool.keep_alive import keep_alive
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 
@@ -41,18 +41,17 @@ class InstrumentKeeper:
 
     async def run(self) -> None:
         """Until cancelled; raises nothing else."""
-        while True:
-            try:
-                self._now = self._make(self._settings, self.links)
-                # A task of its own: in Python 3.11 one whose group has failed counts as cancelled for good.
-                await asyncio.create_task(self._now.run())
-            except Exception as error:  # a bug in a chart must not end the accounts: that is what this is for
-                log.critical(LogEvent.INSTRUMENTS_FAILED, exc_info=error, pause_seconds=self._pause_seconds)
-                self._now = None
-                if _is_ending():  # the bug came with the end: nobody is left to begin anew for
-                    return
-                Memory(Path(self._settings.data_directory)).set_aside()
-            await asyncio.sleep(self._pause_seconds)
+        await keep_alive(self._run, self._failed, self._pause_seconds)
+
+    async def _run(self) -> None:
+        self._now = self._make(self._settings, self.links)
+        await self._now.run()
+
+    def _failed(self, error: Exception, is_ending: bool) -> None:
+        log.critical(LogEvent.INSTRUMENTS_FAILED, exc_info=error, pause_seconds=self._pause_seconds)
+        self._now = None
+        if not is_ending:
+            Memory(Path(self._settings.data_directory)).set_aside()
 
     async def farm(self, group: str | None = None) -> msgspec.Raw:
         """The report of `engineroom farm`, as JSON. Raises Refused."""
@@ -66,8 +65,3 @@ class InstrumentKeeper:
         if self._now is None:
             raise Refused("the instruments are being started anew: ask again in a moment, and see the log")
         return self._now
-
-
-def _is_ending() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

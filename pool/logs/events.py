@@ -419,6 +419,11 @@ class LogEvent(enum.Enum):
         "Its queue has room again.",
         ("target",),
     )
+    NOTICES_FAILED = Entry(
+        "{what} has failed by a bug and begins anew in {pause_seconds:g} s",
+        "The accounts go on, and so do other notices. Report it with this line.",
+        ("what",),
+    )
     NOTICES_FLOODED = Entry(
         "too many notices at once: some are told to nobody", "More than the disk could take down."
     )

@@ -1,7 +1,7 @@
 """[shell] The notifier: whoever has something to tell hands it over here, and goes on at once.
 
 It belongs to the accountant's process, reads the accounts for itself (`look`) and takes from others (`take`)
-what the accounts do not show. Nothing that the network does comes back to either.
+what the accounts do not show. Nothing that the network does comes back to either, nor does a bug in `run`.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pool.accounting.assembly import network_name
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 from pool.notices import watcher
+from pool.notices.bugs import survive_bugs
 from pool.notices.notice import Notice
 from pool.notices.outbox import Outbox
 from pool.notices.pacing import Patience
@@ -35,7 +36,7 @@ class Notifier:
         self._now_us = now_us
         self._patience = patience
         self._in_hand: list[Notice] = []
-        self._taken = asyncio.Event()
+        self._taken = asyncio.Event()  # while something is in hand
         self._is_full = False
 
     @classmethod
@@ -76,15 +77,15 @@ class Notifier:
 
     async def run(self) -> None:
         """Write down what is taken, and send what waits, until it is cancelled."""
+        pause_seconds = self._patience.after_bug_seconds
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._write_down())
+            group.create_task(survive_bugs("writing notices down", self._write_down, pause_seconds))
             group.create_task(self._sender.run())
 
     async def _write_down(self) -> None:
         failures = 0
         while True:
             await self._taken.wait()
-            self._taken.clear()
             notices = tuple(self._in_hand)
             try:
                 await self._outbox.take(notices, self._now_us())
@@ -92,9 +93,10 @@ class Notifier:
                 failures += 1
                 if failures == 1:
                     log.error(LogEvent.NOTICES_UNWRITTEN, error=error)
-                self._taken.set()
                 await asyncio.sleep(self._patience.pause_seconds(failures, 0.0, None))
                 continue
             failures = 0
             self._is_full = False
             del self._in_hand[: len(notices)]
+            if not self._in_hand:
+                self._taken.clear()

@@ -1,10 +1,11 @@
 """[shell] Sends what waits in the outbox: in order for each target, until it has arrived or is refused.
 
 Each target has a task of its own, so that one that is down holds up no other. What the network does is told
-once and tried again; a bug is raised.
+once and tried again; after a bug its target's task begins anew.
 """
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,6 +13,7 @@ import aiohttp
 
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
+from pool.notices.bugs import survive_bugs
 from pool.notices.delivery import TIMEOUT_SECONDS, Failed, Outcome, Refused, deliver, new_session
 from pool.notices.formats import request_of
 from pool.notices.notice import Notice
@@ -50,7 +52,9 @@ class Sender:
         """Until it is cancelled."""
         async with new_session() as session, asyncio.TaskGroup() as group:
             for target in self._targets:
-                group.create_task(self._serve(session, target), name=f"notices for {target.name}")
+                serve = functools.partial(self._serve, session, target)
+                serving = survive_bugs(f"telling {target.name}", serve, self._patience.after_bug_seconds)
+                group.create_task(serving, name=f"notices for {target.name}")
 
     async def _serve(self, session: aiohttp.ClientSession, target: Target) -> None:
         """Everything that waits for one target, for ever."""

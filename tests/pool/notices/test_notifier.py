@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from pool.notices.notifier import MOST_IN_HAND, Notifier
 from pool.notices.outbox import FILE, FOLDER
 from pool.notices.pacing import Patience
 from pool.notices.queue import Queue
+from pool.storage.database import ReadableDatabase
 from pool.storage.opening import open_database
 from tests.pool.accounting.building import ALICE, NOW_US, accounts_in
 from tests.pool.accounting.chain_node import ChainNode
@@ -27,7 +28,7 @@ from tests.pool.accounting.mined import Writing, candidate, share
 from tests.pool.accounting.pool_of import settings_of
 from tests.pool.notices.receiving import KEY, SECONDS, Answer, Receiver, incidents
 
-PATIENCE = Patience(first_pause_seconds=0.01, longest_pause_seconds=0.02)
+PATIENCE = Patience(first_pause_seconds=0.01, longest_pause_seconds=0.02, after_bug_seconds=0.01)
 
 
 def telling(settings: Settings, receiver: Receiver, path: str = "/hook") -> Settings:
@@ -42,8 +43,8 @@ def telling(settings: Settings, receiver: Receiver, path: str = "/hook") -> Sett
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Notifier]:
-    notifier = Notifier.open(settings, lambda: NOW_US, PATIENCE)
+async def running(settings: Settings, now_us: Callable[[], int] = lambda: NOW_US) -> AsyncIterator[Notifier]:
+    notifier = Notifier.open(settings, now_us, PATIENCE)
     assert notifier is not None
     task = asyncio.create_task(notifier.run())
     try:
@@ -123,18 +124,37 @@ async def test_what_cannot_be_written_down_is_bounded(
     ]
 
 
+async def test_what_a_bug_kept_from_being_written_down_is_written_after_a_pause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = iter([True])
+
+    def failing_once() -> int:
+        if next(calls, False):
+            raise KeyError("a bug")
+        return NOW_US
+
+    async with Receiver() as receiver:
+        settings = telling(settings_of(tmp_path, scheme="solo"), receiver)
+        async with running(settings, failing_once) as notifier:
+            notifier.take(*incidents(1))
+            assert (await receiver.next("/hook")).json["id"] == "incident:i1"
+    assert "writing notices down has failed by a bug and begins anew in 0.01 s" in caplog.text
+
+
 # ---------------------------------------------------------------------- the accountant
 
-BRISK = Pace(apply_seconds=0.02, chain_seconds=0.02, notice_seconds=0.02, keep_seconds=60.0)
+BRISK = Pace(apply_seconds=0.02, chain_seconds=0.02, notice_seconds=0.02, keep_seconds=60.0, bug_seconds=0.02)
 
 
 @contextlib.asynccontextmanager
-async def keeping_accounts(settings: Settings) -> AsyncIterator[Accountant]:
+async def keeping_accounts(settings: Settings, notifier: Notifier | None = None) -> AsyncIterator[Accountant]:
     """The real accountant, at all its duties."""
     directory = Path(settings.data_directory)
     journal = Journal.open(directory / JOURNAL)
     database = await open_database(settings.database, directory, holder="a test", now_us=now_us())
     accountant = Accountant(settings, database, journal, pace=BRISK)
+    accountant.notifier = notifier or accountant.notifier
     stop = asyncio.Event()
     task = asyncio.create_task(accountant.run(stop))
     try:
@@ -188,3 +208,33 @@ async def test_a_receiver_that_is_gone_costs_the_accountant_nothing(tmp_path: Pa
         receiver.answers["/hook"] = [Answer(200)]
         async with keeping_accounts(settings):
             assert (await receiver.next("/hook")).json["id"] == down.id
+
+
+async def test_a_bug_in_the_notices_does_not_end_the_accountant(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Shares that come after it are counted, and a block is told once the bug is over."""
+
+    class Failing(Notifier):
+        fails = True
+
+        async def look(self, database: ReadableDatabase) -> None:
+            if self.fails and self._outbox.position is not None:
+                raise KeyError("a bug")
+            await super().look(database)
+
+    async with Receiver() as receiver:
+        settings = telling(settings_of(tmp_path, address=ALICE), receiver)
+        notifier = Failing.open(settings, now_us, PATIENCE)
+        assert isinstance(notifier, Failing)
+        async with keeping_accounts(settings, notifier) as accountant, asyncio.timeout(SECONDS):
+            while "reading the accounts for notices has failed by a bug" not in caplog.text:
+                await asyncio.sleep(0.005)
+            spool = Writing(tmp_path / "spool")
+            spool.frame(1, share("alice"))
+            spool.frame(2)
+            while not accountant.intake.shares:
+                await asyncio.sleep(0.005)
+            notifier.fails = False
+            notifier.take(NodeDown(at_us=now_us(), node="node", reason="a test"))
+            assert (await receiver.next("/hook")).json["kind"] == "node_down"

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import hmac
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ PATIENCE = Patience(first_pause_seconds=0.01, longest_pause_seconds=0.04)
 
 
 @contextlib.asynccontextmanager
-async def sending(directory: Path, *targets: Target, **options: Any) -> AsyncIterator[Outbox]:
+async def sending(
+    directory: Path, *targets: Target, jitter: Callable[[], float] = lambda: 0.0, **options: Any
+) -> AsyncIterator[Outbox]:
     """A sender at work on what this data directory's outbox holds."""
     outbox = Outbox.open(directory, targets)
     options = {"patience": PATIENCE, **options}
-    sender = Sender(targets, outbox, NETWORK, lambda: NOW_US, lambda: 0.0, **options)
+    sender = Sender(targets, outbox, NETWORK, lambda: NOW_US, jitter, **options)
     task = asyncio.create_task(sender.run())
     try:
         yield outbox
@@ -128,6 +130,7 @@ async def test_a_server_that_asks_for_time_gets_it(tmp_path: Path, answer: Answe
         (Answer(401, '{"code":40101,"http":401,"error":"unauthorized"}'), " 401 (unauthorized)"),
         (Answer(404, "no JSON"), " 404"),
         (Answer(403, '{"description": 7}'), " 403"),
+        (Answer(403, '{"more": ' + 2_000 * "["), " 403"),  # deeper than any decoder follows
         (Answer(401, f'{{"description":"no bot {BOT_TOKEN}"}}'), " 401"),
         (
             Answer(302, headers={"Location": "/elsewhere"}),
@@ -187,6 +190,33 @@ async def test_a_target_where_nobody_listens_keeps_what_waits_for_a_later_start(
             ]
             await is_done(outbox, "own")
         assert receiver.count("/topic") == 2  # by the first sender, each once
+
+
+async def test_a_bug_at_one_target_holds_up_no_other_and_is_lived_through(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    patience = Patience(first_pause_seconds=0.01, longest_pause_seconds=0.04, after_bug_seconds=0.01)
+    calls = iter([True])
+
+    def failing_once() -> float:
+        if next(calls, False):
+            raise KeyError("a bug")
+        return 0.0
+
+    async with Receiver() as receiver:
+        receiver.answers["/hook"] = [Answer(500), Answer(500), Answer()]
+        targets = (receiver.webhook(), receiver.ntfy())
+        async with sending(tmp_path, *targets, jitter=failing_once, patience=patience) as outbox:
+            await outbox.take(incidents(1, 2), NOW_US)
+            await is_done(outbox, "own")
+            await is_done(outbox, "phone")
+        got = [(await receiver.next("/hook")).json["id"] for _ in range(4)]
+        assert got == ["incident:i1", "incident:i1", "incident:i1", "incident:i2"]
+        assert receiver.count("/topic") == 2
+    assert [line for line in told(caplog) if "bug" in line] == [
+        "telling own has failed by a bug and begins anew in 0.01 s"
+    ]
+    assert "KeyError: 'a bug'" in caplog.text
 
 
 async def test_a_storm_reaches_a_chat_as_few_and_a_program_as_each(tmp_path: Path) -> None:
