@@ -125,4 +125,5 @@ def _short_user(user: str) -> str:
     if separator is None:
         return short(user)
     at = separator.start()
-    return short(user[:at]) + one_line(user[at:])
+    # The worker may be called by another address: that is known by its looks, long names of machines stay.
+    return short(user[:at]) + shown_text(user[at:], full_addresses=False)

@@ -12,6 +12,8 @@ BECH32 = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
 BECH32_REGTEST = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 BECH32_LITECOIN = "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9"
 BASE58 = "LVuDpNCSSj6pQ7t9Pv6d6sUkLKoqDEVUnJ"
+LONG_NAME = "hall-b-row-12-rack-3-antminer-s19-0034"
+SERIAL_NUMBERS = "SMTTYRHBDJJAI0234SMTTYRHBDJJAI0234"
 TXID = "4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b"  # of bitcoin's genesis block
 
 
@@ -36,6 +38,11 @@ TXID = "4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b"  # of 
         (UserText(f"{BECH32}.rack7"), "bc1qw5…v8f3t4.rack7"),
         (UserText(f"{BASE58}_a/b"), "LVuDpN…DEVUnJ_a/b"),
         (UserText(BASE58), "LVuDpN…DEVUnJ"),
+        (UserText(f"{BECH32}.{BECH32_REGTEST}"), "bc1qw5…v8f3t4.bcrt1q…ygt080"),
+        (UserText(f"{BECH32}.{BASE58}_rack7"), "bc1qw5…v8f3t4.LVuDpN…DEVUnJ_rack7"),
+        (UserText(f"rig/{BECH32_LITECOIN}"), "rig/ltc1qw…gmn4n9"),
+        (UserText(f"{BECH32}.{LONG_NAME}"), f"bc1qw5…v8f3t4.{LONG_NAME}"),
+        (UserText(f"{BASE58}.{SERIAL_NUMBERS}"), f"LVuDpN…DEVUnJ.{SERIAL_NUMBERS}"),
         (UserText("alice.rig"), "alice.rig"),
         (UrlText("postgresql://pool:hunter2@db.example/accounts"), "postgresql://db.example/accounts"),
         (UrlText("https://hook.example/1"), "https://hook.example/1"),
