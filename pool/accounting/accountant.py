@@ -132,7 +132,6 @@ class Accountant:
         self.payer = self._payer()
         self.operations = self._operations()
         self._control = ControlSocket(self._directory / SOCKET_NAME, self.operations.by_name())
-        self.notifier = Notifier.open(settings, now_us)
         self._plans: PlanMaker | None = None
         self._troubles: set[str] = set()
         self._paid_us = 0
@@ -239,9 +238,10 @@ class Accountant:
 
     # ------------------------------------------------------------------ life
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, notifier: Notifier | None = None) -> None:
         """Until `stop`; then what the gateways have left is applied once more. Raises HistoriesDiffer,
-        LeaseLost, and for bugs whatever they raise."""
+        LeaseLost, and for bugs whatever they raise. `notifier` tells people what the accounts show; who made
+        it runs it."""
         await self._begin()
         await self._control.open()
         log.info(LogEvent.ACCOUNTS_OPENED, database=UrlText(self._database.description))
@@ -251,9 +251,8 @@ class Accountant:
                     group.create_task(self._repeat(name, seconds, work), name=name)
                     for name, seconds, work in self._duties()
                 ]
-                if self.notifier is not None:
-                    tasks.append(group.create_task(self.notifier.run(), name="sending notices"))
-                    tasks.append(group.create_task(self._watch_for_notices(), name="noticing"))
+                if notifier is not None:
+                    tasks.append(group.create_task(self._notice(notifier), name="noticing"))
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
@@ -340,11 +339,15 @@ class Accountant:
                 self._tell_recovery(name)
             await asyncio.sleep(pause)
 
-    async def _watch_for_notices(self) -> None:
+    async def _notice(self, notifier: Notifier) -> None:
         """A duty like the others, but that no payment waits for whoever mends a bug in it."""
+
+        async def look() -> None:
+            await notifier.look(self._database)
+
         await survive_bugs(
             "reading the accounts for notices",
-            lambda: self._repeat("noticing", self._pace.notice_seconds, self.notice),
+            lambda: self._repeat("noticing", self._pace.notice_seconds, look),
             self._pace.bug_seconds,
         )
 
@@ -457,11 +460,6 @@ class Accountant:
             return await wallet.balances()
         except WalletError:  # whoever has to do with it tells of it
             return None
-
-    async def notice(self) -> None:
-        """What the accounts show that somebody wants to be told."""
-        if self.notifier is not None:
-            await self.notifier.look(self._database)
 
     async def keep(self) -> None:
         """What is done now and then: payees that change, and all that keeps years small."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 from config.schema import Settings
-from pool.accounting.accountant import Accountant
+from pool.accounting.accountant import Accountant, now_us
 from pool.accounting.control import INSTRUMENTS_SOCKET, ControlSocket, Operation
 from pool.accounting.journal_reading import JournalError, JournalInUse
 from pool.accounting.matching import HistoriesDiffer
@@ -15,6 +15,9 @@ from pool.audit.keys import KeyRefused
 from pool.instruments.keeper import InstrumentKeeper
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
+from pool.notices.bugs import survive_bugs
+from pool.notices.notifier import Notifier
+from pool.notices.pacing import BUG_SECONDS
 from pool.storage.database import DatabaseError, DatabaseUnavailable, LeaseTaken
 from pool.supervisor import NEEDS_A_PERSON
 
@@ -38,11 +41,11 @@ async def run_accountant(
     stop = stop_on_signals()
     code = 0
     try:
-        async with _instruments(settings) as keeper:
+        async with _notices(settings) as notifier, _instruments(settings, notifier) as keeper:
             accountant = await _opened(settings, opening, stop, letting_go_seconds)
             if accountant is not None:
-                keeper.links.opened(accountant.figures, accountant.notifier)
-                await accountant.run(stop)
+                keeper.links.opened(accountant.figures)
+                await accountant.run(stop, notifier)
     except* DatabaseUnavailable as group:
         for gone in _leaves(group):
             log.error(LogEvent.ACCOUNTS_LOST, error=gone)
@@ -55,9 +58,25 @@ async def run_accountant(
 
 
 @contextlib.asynccontextmanager
-async def _instruments(settings: Settings) -> AsyncIterator[InstrumentKeeper]:
+async def _notices(settings: Settings) -> AsyncIterator[Notifier | None]:
+    """Who tells people, from before there is anything to tell until the last notice is on disk: it needs no
+    database, and a node may go down while that is away. None where nobody is to be told."""
+    notifier = Notifier.of(settings, now_us)
+    if notifier is None:
+        yield None
+        return
+    task = asyncio.create_task(survive_bugs("telling people", notifier.run, BUG_SECONDS), name="notices")
+    try:
+        yield notifier
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _instruments(settings: Settings, notifier: Notifier | None) -> AsyncIterator[InstrumentKeeper]:
     """The instruments and their socket, from before the accounts are opened for as long as they are kept."""
-    keeper = InstrumentKeeper(settings)
+    keeper = InstrumentKeeper(settings, notices=notifier)
     operations: dict[str, Operation] = {"farm": keeper.farm, "alarms": keeper.alarms}
     control = ControlSocket(Path(settings.data_directory) / INSTRUMENTS_SOCKET, operations)
     await control.look()

@@ -12,7 +12,7 @@ import msgspec
 from config.schema import Settings
 from pool.accounting.control import Refused
 from pool.instruments.instruments import Instruments
-from pool.instruments.links import Links
+from pool.instruments.links import Links, NoticeTaker
 from pool.instruments.memory import Memory
 from pool.keep_alive import keep_alive
 from pool.logs.events import LogEvent
@@ -31,9 +31,10 @@ class InstrumentKeeper:
         settings: Settings,
         make: Callable[[Settings, Links], Instruments] = Instruments,
         *,
+        notices: NoticeTaker | None = None,
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
-        self.links = Links()
+        self.links = Links(notices)
         self._settings = settings
         self._make = make
         self._pause_seconds = pause_seconds

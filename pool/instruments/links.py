@@ -1,12 +1,9 @@
-"""What the instruments have of the accounts beside them, late perhaps: figures, and who tells people."""
+"""What the instruments have of what works beside them: figures, late perhaps, and who tells people."""
 
-from collections import deque
 from typing import Protocol
 
 from pool.instruments.account_figures import AccountFigures
 from pool.notices.notice import Notice
-
-MOST_WAITING = 100  # notices; the accounts may be away for a night, and an incident an hour is much
 
 
 class NoticeTaker(Protocol):
@@ -18,25 +15,19 @@ class NoticeTaker(Protocol):
 
 
 class Links:
-    """Empty until the accounts are open."""
+    """`accounts` is None until they are open. Notices wait for no accounts: a database may be away for a
+    night, and what is told by then must survive this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, notices: NoticeTaker | None = None) -> None:
+        """None where nobody is to be told."""
         self.accounts: AccountFigures | None = None
-        self._notifier: NoticeTaker | None = None
-        self._waiting: deque[Notice] = deque(maxlen=MOST_WAITING)
-        self._tells_nobody = False
+        self._notices = notices
 
-    def opened(self, figures: AccountFigures, notifier: NoticeTaker | None) -> None:
-        """The accounts are open; None where nobody is to be told. What waited is told now."""
+    def opened(self, figures: AccountFigures) -> None:
+        """The accounts are open."""
         self.accounts = figures
-        self._notifier = notifier
-        self._tells_nobody = notifier is None
-        while self._waiting:
-            self.take(self._waiting.popleft())
 
     def take(self, notice: Notice) -> None:
-        """Tell it, or keep it until somebody can."""
-        if self._notifier is not None:
-            self._notifier.take(notice)
-        elif not self._tells_nobody:
-            self._waiting.append(notice)
+        """Tell it."""
+        if self._notices is not None:
+            self._notices.take(notice)

@@ -28,8 +28,8 @@ log = Log("engineroom.notices")
 
 
 class Outbox:
-    """The notices that wait, of one process. `changed` is set once something has changed; whoever waits takes
-    the event first and looks then."""
+    """The notices that wait, of one process: who opens it has seen to that. `changed` is set once something
+    has changed; whoever waits takes the event first and looks then."""
 
     def __init__(self, path: Path, targets: Sequence[Target], queue: Queue) -> None:
         self._path = path
@@ -79,6 +79,11 @@ class Outbox:
             log.warning(LogEvent.NOTICES_EXPIRED, notices=_are(dropped))
 
     async def _change(self, change: Callable[[Queue], tuple[Queue, T]]) -> T:
+        """It happens also where who asked for it is cancelled: a thread that writes cannot be stopped, and
+        the next change waits for it."""
+        return await asyncio.shield(self._changed(change))
+
+    async def _changed(self, change: Callable[[Queue], tuple[Queue, T]]) -> T:
         async with self._writing:
             queue, result = change(self._queue)
             if queue != self._queue:

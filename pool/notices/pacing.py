@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+BUG_SECONDS = 60.0  # what failed by a bug mostly fails again, and each time is a traceback in the log
+
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """At most `most` requests within `window_seconds`. Where it `merges`, the last of them takes everything
@@ -51,8 +53,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     longest_pause_seconds: float = 600.0
     longest_asked_seconds: float = 3_600.0
     """What a server may ask for: one that asks for a week is asked again in an hour."""
-    after_bug_seconds: float = 60.0
-    """What failed by a bug mostly fails again: the same notice is tried once more a minute later."""
+    after_bug_seconds: float = BUG_SECONDS
 
     def pause_seconds(self, failures: int, jitter: float, asked_seconds: float | None) -> float:
         """After so many failures in a row (1 or more); `jitter` is from 0 to below 1, `asked_seconds` what

@@ -194,9 +194,9 @@ async def test_a_failing_end_of_the_accounts_gives_code_3_and_every_line(
     """Errors of several tasks at once are lines of their own."""
 
     class Breaking:
-        figures, notifier = AccountFigures(), None
+        figures = AccountFigures()
 
-        async def run(self, stop: asyncio.Event) -> None:
+        async def run(self, stop: asyncio.Event, notifier: None) -> None:
             raise ExceptionGroup("two duties", [OSError("a disk"), OSError("another disk")])
 
     async def opening(_: object) -> Accountant:

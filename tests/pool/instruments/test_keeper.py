@@ -1,4 +1,4 @@
-"""The instruments beside the accounts: they may fail without them, and what they tell waits for them."""
+"""The instruments beside the accounts: they may fail without them, and tell people without them."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,7 @@ from pool.accounting.control import Refused
 from pool.instruments.account_figures import AccountFigures
 from pool.instruments.instruments import Instruments
 from pool.instruments.keeper import InstrumentKeeper
-from pool.instruments.links import MOST_WAITING, Links
+from pool.instruments.links import Links
 from pool.notices.notice import NodeDown, Notice
 
 SETTINGS = """\
@@ -99,27 +99,15 @@ async def test_between_two_instruments_the_farm_is_refused_in_one_line(settings:
         await InstrumentKeeper(settings).farm()
 
 
-def test_what_is_to_be_told_waits_until_somebody_can() -> None:
-    links, teller = Links(), Teller()
+def test_what_is_to_be_told_waits_for_no_accounts() -> None:
+    teller = Teller()
+    links = Links(teller)
     links.take(down(1))
-    links.opened(AccountFigures(), teller)
+    assert teller.told == [down(1)]
+    links.opened(AccountFigures())
     links.take(down(2))
     assert teller.told == [down(1), down(2)]
 
 
-def test_what_waits_is_bounded_and_the_newest_are_kept() -> None:
-    links, teller = Links(), Teller()
-    for number in range(MOST_WAITING + 1):
-        links.take(down(number))
-    links.opened(AccountFigures(), teller)
-    assert teller.told == [down(number) for number in range(1, MOST_WAITING + 1)]
-
-
-def test_where_nobody_is_to_be_told_nothing_waits() -> None:
-    links = Links()
-    links.take(down(1))
-    links.opened(AccountFigures(), None)
-    links.take(down(2))
-    teller = Teller()
-    links.opened(AccountFigures(), teller)
-    assert teller.told == []
+def test_where_nobody_is_to_be_told_nothing_is() -> None:
+    Links().take(down(1))

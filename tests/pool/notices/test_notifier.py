@@ -43,8 +43,10 @@ def telling(settings: Settings, receiver: Receiver, path: str = "/hook") -> Sett
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, now_us: Callable[[], int] = lambda: NOW_US) -> AsyncIterator[Notifier]:
-    notifier = Notifier.open(settings, now_us, PATIENCE)
+async def running(
+    settings: Settings, now_us: Callable[[], int] = lambda: NOW_US, kind: type[Notifier] = Notifier
+) -> AsyncIterator[Notifier]:
+    notifier = kind.of(settings, now_us, PATIENCE)
     assert notifier is not None
     task = asyncio.create_task(notifier.run())
     try:
@@ -62,8 +64,14 @@ async def all_noted(directory: Path) -> None:
             await asyncio.sleep(0.005)
 
 
+async def looked(notifier: Notifier, database: ReadableDatabase) -> None:
+    """A look of a notifier that has its outbox, which it takes in the first step of `run`."""
+    await asyncio.sleep(0)
+    await notifier.look(database)
+
+
 def test_where_nobody_is_to_be_told_there_is_none(tmp_path: Path) -> None:
-    assert Notifier.open(settings_of(tmp_path, scheme="solo"), lambda: NOW_US) is None
+    assert Notifier.of(settings_of(tmp_path, scheme="solo"), lambda: NOW_US) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -71,19 +79,23 @@ async def test_what_the_accounts_show_is_sent_once_whatever_restarts(tmp_path: P
     async with Receiver() as receiver, accounts_in(tmp_path) as made:
         settings = telling(settings_of(tmp_path, address=ALICE), receiver)
         async with running(settings) as notifier:
-            await notifier.look(made.database)
+            await looked(notifier, made.database)
         first = await made.block(ALICE, reward_sats=1_000)  # while nobody looks
         async with running(settings) as notifier:
-            await notifier.look(made.database)
+            await looked(notifier, made.database)
             assert (await receiver.next("/hook")).json["id"] == f"block_found:{first}"
             await all_noted(tmp_path)
-        # its process dies between reading and sending
+        # its process ends between reading and having sent
         second = await made.block(ALICE, reward_sats=1_000)
-        dying = Notifier.open(settings, lambda: NOW_US)
-        assert dying is not None
-        await dying.look(made.database)
+        receiver.answers["/hook"] = [Answer(500)]
         async with running(settings) as notifier:
-            await notifier.look(made.database)
+            await looked(notifier, made.database)
+            await receiver.next("/hook")
+        while receiver.count("/hook"):
+            await receiver.next("/hook")
+        receiver.answers["/hook"] = [Answer(200)]
+        async with running(settings) as notifier:
+            await looked(notifier, made.database)
             assert (await receiver.next("/hook")).json["id"] == f"block_found:{second}"
             notifier.take(NodeDown(at_us=NOW_US, node="home", reason="gone"))
             assert (await receiver.next("/hook")).json["id"] == f"node_down:home:{NOW_US}"
@@ -115,7 +127,7 @@ async def test_what_cannot_be_written_down_is_bounded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Receiver() as receiver:
-        notifier = Notifier.open(telling(settings_of(tmp_path, scheme="solo"), receiver), lambda: NOW_US)
+        notifier = Notifier.of(telling(settings_of(tmp_path, scheme="solo"), receiver), lambda: NOW_US)
         assert notifier is not None
         for notice in incidents(*range(MOST_IN_HAND + 2)):
             notifier.take(notice)
@@ -142,21 +154,50 @@ async def test_what_a_bug_kept_from_being_written_down_is_written_after_a_pause(
     assert "writing notices down has failed by a bug and begins anew in 0.01 s" in caplog.text
 
 
+async def test_what_is_in_hand_at_the_end_is_written_down(tmp_path: Path) -> None:
+    async with Receiver() as receiver:
+        settings = telling(settings_of(tmp_path, scheme="solo"), receiver)
+        async with running(settings) as notifier:
+            notifier.take(*incidents(1))
+            await receiver.next("/hook")
+            notifier.take(*incidents(2))
+        async with running(settings):
+            while (await receiver.next("/hook")).json["id"] != "incident:i2":  # the first one perhaps again
+                pass
+
+
+async def test_who_comes_while_another_still_ends_waits_for_the_outbox(tmp_path: Path) -> None:
+    """As after a kill of the supervisor; two at once would send everything twice."""
+    async with Receiver() as receiver:
+        receiver.answers["/hook"] = [Answer(500), Answer(200)]
+        settings = telling(settings_of(tmp_path, scheme="solo"), receiver)
+        async with contextlib.AsyncExitStack() as stack:
+            async with running(settings) as first:
+                await asyncio.sleep(0)  # it has the outbox from its first step on
+                second = await stack.enter_async_context(running(settings))
+                second.take(*incidents(2))
+                first.take(*incidents(1))
+                got = [(await receiver.next("/hook")).json["id"] for _ in range(2)]
+                assert got == ["incident:i1", "incident:i1"]
+                await all_noted(tmp_path)
+            assert (await receiver.next("/hook")).json["id"] == "incident:i2"
+        assert receiver.count("/hook") == 0
+
+
 # ---------------------------------------------------------------------- the accountant
 
 BRISK = Pace(apply_seconds=0.02, chain_seconds=0.02, notice_seconds=0.02, keep_seconds=60.0, bug_seconds=0.02)
 
 
 @contextlib.asynccontextmanager
-async def keeping_accounts(settings: Settings, notifier: Notifier | None = None) -> AsyncIterator[Accountant]:
+async def keeping_accounts(settings: Settings, notifier: Notifier) -> AsyncIterator[Accountant]:
     """The real accountant, at all its duties."""
     directory = Path(settings.data_directory)
     journal = Journal.open(directory / JOURNAL)
     database = await open_database(settings.database, directory, holder="a test", now_us=now_us())
     accountant = Accountant(settings, database, journal, pace=BRISK)
-    accountant.notifier = notifier or accountant.notifier
     stop = asyncio.Event()
-    task = asyncio.create_task(accountant.run(stop))
+    task = asyncio.create_task(accountant.run(stop, notifier))
     try:
         yield accountant
     finally:
@@ -177,7 +218,7 @@ async def test_a_block_in_the_chain_is_one_post_of_the_accountant(tmp_path: Path
         settings = msgspec.structs.replace(settings_of(tmp_path, address=ALICE), nodes=(ours,))
         settings = telling(settings, receiver)
         receiver.answers["/hook"] = [Answer(200)]
-        async with keeping_accounts(settings):
+        async with running(settings, now_us) as notifier, keeping_accounts(settings, notifier):
             async with asyncio.timeout(SECONDS):
                 while not (tmp_path / FOLDER / FILE).exists():  # news is what comes after the first look
                     await asyncio.sleep(0.005)
@@ -186,10 +227,9 @@ async def test_a_block_in_the_chain_is_one_post_of_the_accountant(tmp_path: Path
             await all_noted(tmp_path)
         assert got["id"] == f"block_found:{block_hash}"
         assert (got["fields"]["height"], got["fields"]["account"]) == (120, "alice")
-        async with keeping_accounts(settings) as accountant:
-            assert accountant.notifier is not None
-            await accountant.notice()
-            accountant.notifier.take(NodeDown(at_us=now_us(), node="node", reason="a test"))
+        async with running(settings, now_us) as notifier, keeping_accounts(settings, notifier) as accountant:
+            await notifier.look(accountant._database)
+            notifier.take(NodeDown(at_us=now_us(), node="node", reason="a test"))
             assert (await receiver.next("/hook")).json["kind"] == "node_down"
         assert receiver.count("/hook") == 0
 
@@ -200,13 +240,12 @@ async def test_a_receiver_that_is_gone_costs_the_accountant_nothing(tmp_path: Pa
         receiver.answers["/hook"] = [Answer(hangs=True)]
         settings = telling(settings_of(tmp_path, address=ALICE), receiver)
         down = NodeDown(at_us=now_us(), node="node", reason="a test")
-        async with keeping_accounts(settings) as accountant:
-            assert accountant.notifier is not None
-            accountant.notifier.take(down)
+        async with running(settings, now_us) as notifier, keeping_accounts(settings, notifier) as accountant:
+            notifier.take(down)
             await receiver.next("/hook")
             await accountant.apply()
         receiver.answers["/hook"] = [Answer(200)]
-        async with keeping_accounts(settings):
+        async with running(settings, now_us) as notifier, keeping_accounts(settings, notifier):
             assert (await receiver.next("/hook")).json["id"] == down.id
 
 
@@ -219,15 +258,17 @@ async def test_a_bug_in_the_notices_does_not_end_the_accountant(
         fails = True
 
         async def look(self, database: ReadableDatabase) -> None:
-            if self.fails and self._outbox.position is not None:
+            if self.fails:
                 raise KeyError("a bug")
             await super().look(database)
 
     async with Receiver() as receiver:
         settings = telling(settings_of(tmp_path, address=ALICE), receiver)
-        notifier = Failing.open(settings, now_us, PATIENCE)
-        assert isinstance(notifier, Failing)
-        async with keeping_accounts(settings, notifier) as accountant, asyncio.timeout(SECONDS):
+        async with (
+            asyncio.timeout(SECONDS),
+            running(settings, now_us, Failing) as notifier,
+            keeping_accounts(settings, notifier) as accountant,
+        ):
             while "reading the accounts for notices has failed by a bug" not in caplog.text:
                 await asyncio.sleep(0.005)
             spool = Writing(tmp_path / "spool")
@@ -235,6 +276,6 @@ async def test_a_bug_in_the_notices_does_not_end_the_accountant(
             spool.frame(2)
             while not accountant.intake.shares:
                 await asyncio.sleep(0.005)
-            notifier.fails = False
+            Failing.fails = False
             notifier.take(NodeDown(at_us=now_us(), node="node", reason="a test"))
             assert (await receiver.next("/hook")).json["kind"] == "node_down"

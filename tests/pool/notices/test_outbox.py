@@ -1,5 +1,6 @@
 """The outbox's file: what waits survives, and what goes wrong with the file is told and does no harm."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,17 @@ async def test_a_file_that_the_disk_does_not_give_keeps_nobody_from_going_on(
     assert "cannot be read (Not a directory), nor moved (Not a directory)" in record.message
     with pytest.raises(OSError, match="notices"):
         await outbox.take(incidents(1), NOW_US)
+
+
+async def test_a_change_whose_asker_is_cancelled_is_whole_before_the_next_one(tmp_path: Path) -> None:
+    outbox = Outbox.open(tmp_path, [OWN])
+    taking = asyncio.create_task(outbox.take(incidents(1), NOW_US))
+    for _ in range(3):  # until the thread writes
+        await asyncio.sleep(0)
+    taking.cancel()
+    await outbox.take(incidents(2), NOW_US)
+    assert taking.cancelled()
+    assert ids(outbox) == ids(Outbox.open(tmp_path, [OWN])) == ["incident:i1", "incident:i2"]
 
 
 async def test_what_could_not_be_written_has_not_happened(tmp_path: Path) -> None:
