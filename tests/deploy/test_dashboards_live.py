@@ -1,21 +1,28 @@
-"""Every expression of every dashboard, asked of a real Prometheus that scrapes a running pool: each has data.
+"""Every expression of every dashboard, asked of a real Prometheus that scrapes a running pool: each shows it.
 
-The pool has a node, and one that is not there. Its miner finds three blocks: the first one's payment is
-confirmed, the second one's is under way, the third is immature. A share is refused, and a stranger's name.
-The farm has three machines: one of which too much is refused, one that is well, one that is paused.
+What is counted from 0 says nothing while it is 0, so everything happens once. The pool has a node, and one
+that is away but for a moment. Its miner finds three blocks: the first one's payment is confirmed, the second
+one's is under way, the third is immature. Shares are refused, late and stale; a stranger's name is refused, a
+connection is turned away, the database is locked for a while, an account is on hold.
+The farm has four machines: one of which too much is refused, one that is well, one that is paused, one cut.
 """
 
 import asyncio
+import contextlib
 import math
+import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deploy.grafana.build import FOLDER
 from pool.accounting.control import ask
+from pool.accounting.ledger import OPERATOR
 from pool.farm.pause_file import PauseFile
 from pool.farm.pauses import Pause, begun
+from pool.miner.client import Job
+from pool.storage.opening import ACCOUNTS_FILE
 from tests.deploy.grafana import dashboard_expressions
 from tests.deploy.promql import Expression
 from tests.harness.devnode import RunningDevnode
@@ -40,20 +47,24 @@ farm:
   expected_terahashes: 1e-8
   power: {currency: CNY, price_per_kwh: 0.5, joules_per_terahash: 1000, coin_price: 2350}
 """
+MOST_CONNECTIONS = 6
 REFUSED_SHARES = 12  # eight are needed before a machine is called rejecting
 
 
 class Watched:
     """A pool, its node, and the Prometheus that watches it."""
 
-    def __init__(self, node: RunningDevnode, pool: RunningPool, prometheus: Prometheus) -> None:
+    def __init__(
+        self, node: RunningDevnode, away: RunningDevnode, pool: RunningPool, prometheus: Prometheus
+    ) -> None:
         self.node = node
+        self.away = away  # not running
         self.pool = pool
         self.prometheus = prometheus
 
     async def find_block(self, miner: HandMiner) -> None:
         """On a tip that was not mined on yet; sent in twice, so that the second one is refused."""
-        job = await miner.next_job(previous_hash_hex=await self.node.rpc("getbestblockhash"))
+        job = await self.job(miner)
         share = miner.find(job, min(job.target, REGTEST_TARGET))
         assert await miner.submit(job, share) is None
         assert await miner.submit(job, share) is not None
@@ -66,6 +77,10 @@ class Watched:
                 await asyncio.sleep(LOOK_SECONDS)
             while not await self.node.rpc("getrawmempool"):
                 await asyncio.sleep(LOOK_SECONDS)
+
+    async def job(self, miner: HandMiner) -> Job:
+        """On the node's tip."""
+        return await miner.next_job(previous_hash_hex=await self.node.rpc("getbestblockhash"))
 
     async def shows(self, expression: str) -> None:
         await self.prometheus.wait_for(expression, seconds=PATIENCE_SECONDS)
@@ -86,13 +101,17 @@ async def watched(directory: Path) -> AsyncIterator[Watched]:
             stratum_extra=MORE,
             accountant=True,
         )
-        metrics = f"metrics: {{port: {metrics_port}}}"
         settings = running.settings_file.read_text()
-        running.settings_file.write_text(settings.replace("metrics: {port: 0}", metrics))
+        for old, new in {
+            "metrics: {port: 0}": f"metrics: {{port: {metrics_port}, workers_limit: 3, groups_limit: 4}}",
+            "stratum:\n": f"stratum:\n  maximum_connections_per_address: {MOST_CONNECTIONS}\n",
+        }.items():
+            settings = settings.replace(old, new)
+        running.settings_file.write_text(settings)
         prometheus = Prometheus(directory, [f"127.0.0.1:{metrics_port}"], rule_files=[ALERTS])
         async with running as pool, prometheus:
             await prometheus.wait_for("engineroom_wallet_balance_sats", seconds=PATIENCE_SECONDS)
-            yield Watched(node, pool, prometheus)
+            yield Watched(node, absent, pool, prometheus)
 
 
 async def be_refused(port: int) -> None:
@@ -111,7 +130,7 @@ async def farm_lives(pool: Watched) -> list[HandMiner]:
     """A machine that is rejected again and again, and one that is paused; they stay connected."""
     machines = [
         await HandMiner.connect(pool.pool.port, f"{pool.pool.address}.{name}", pool.pool.algorithm)
-        for name in ("a-2", "a-3")
+        for name in ("a-2", "a-3", "a-4")
     ]
     for machine in machines:
         job = await machine.next_job()
@@ -143,12 +162,81 @@ async def live_through(pool: Watched, miner: HandMiner) -> None:
     await pool.shows("engineroom_immature_owed_sats > 0")
 
 
+async def be_turned_away(port: int) -> None:
+    """One more comes from an address than may."""
+    come = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_CONNECTIONS)]
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(come[-1][0].read(), PATIENCE_SECONDS) == b""
+    for _, writer in come:
+        writer.close()
+
+
+async def be_late(pool: Watched, miner: HandMiner) -> None:
+    """A share comes just after the next block, and one long after."""
+    job = await pool.job(miner)
+    late, stale = (miner.find(job, min(job.target, REGTEST_TARGET)) for _ in range(2))
+    [before] = await pool.prometheus.query("engineroom_shares_late_total")
+    [tip] = await pool.node.mine(1)
+    await miner.next_job(previous_hash_hex=tip)
+    assert await miner.submit(job, late) is None
+    await pool.shows(f"engineroom_shares_late_total > {before.value}")  # which takes longer than the grace
+    assert await miner.submit(job, stale) is not None
+
+
+async def fail_over(pool: Watched) -> None:
+    """The node that is away comes with one block more, and goes again."""
+    home = pool.node
+    async with pool.away as away:
+        for height in range(1, await home.rpc("getblockcount") + 1):
+            block = await home.rpc("getblock", await home.rpc("getblockhash", height), 0)
+            await away.rpc("submitblock", block)
+        [newest] = await away.mine(1)
+        await pool.pool.says("work comes from node away now")
+        await home.rpc("submitblock", await away.rpc("getblock", newest, 0))
+    await pool.pool.says("work comes from node home now")
+
+
+async def the_operator_intervenes(pool: Watched) -> None:
+    """An account is given something, which it is owed from now on, and is on hold."""
+    directory, account, why = pool.pool.data_directory, pool.pool.address, "it was forgotten"
+    await ask(directory, "correct", account=account, against=OPERATOR, sats=5_000, reason=why)
+    await ask(directory, "hold", scope=account, reason=why)
+
+
+@contextlib.contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Another program writes to it."""
+    connection = sqlite3.connect(database, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        connection.close()
+
+
+ZERO_HERE = {
+    # a gateway raises one where its disk or the clock fails
+    'sum(engineroom_alarm{gateway=~".*"})',
+    'max by (gateway, alarm) (engineroom_alarm{gateway=~".*"})',
+    # every share of this pool is a block: no round takes work, and there is no luck
+    "engineroom_round_effort_ratio",
+    "engineroom_last_round_effort_ratio",
+    "engineroom_luck_p_value",
+}
+"""Expressions that show nothing but 0 after all this, and why. They have to have data as well."""
+
+
 def all_expressions() -> list[Expression]:
     return [one for path in sorted(FOLDER.glob("*.json")) for one in dashboard_expressions(path, CHOSEN)]
 
 
-def has_a_number(samples: list[Sample]) -> bool:
-    return any(not math.isnan(sample.value) for sample in samples)
+def shows_something(samples: list[Sample]) -> bool:
+    return any(sample.value != 0 and not math.isnan(sample.value) for sample in samples)
+
+
+def is_zero(samples: list[Sample]) -> bool:
+    """So that what begins to show something is taken from the list."""
+    return bool(samples) and all(sample.value == 0 for sample in samples)
 
 
 async def test_every_expression_of_every_dashboard_has_data_once_it_all_has_happened(tmp_path: Path) -> None:
@@ -157,10 +245,22 @@ async def test_every_expression_of_every_dashboard_has_data_once_it_all_has_happ
         miner = await HandMiner.connect(pool.pool.port, user, pool.pool.algorithm)
         await live_through(pool, miner)
         machines = await farm_lives(pool)
+        await be_turned_away(pool.pool.port)
+        await be_late(pool, miner)
+        with locked(pool.pool.data_directory / ACCOUNTS_FILE):
+            await fail_over(pool)
+            await pool.shows("engineroom_database_errors_total > 0")
+        await the_operator_intervenes(pool)
+        await pool.node.send()
         asked = all_expressions()
         answers = await asyncio.gather(
-            *(pool.prometheus.wait_for(one.text, has_a_number) for one in asked), return_exceptions=True
+            *(
+                pool.prometheus.wait_for(one.text, is_zero if one.text in ZERO_HERE else shows_something)
+                for one in asked
+            ),
+            return_exceptions=True,
         )
+        assert {one.text for one in asked} >= ZERO_HERE
         for one in (miner, *machines):
             await one.close()
         silent = [
