@@ -62,17 +62,20 @@ class CannotStart(Exception):
 class Application:
     """One gateway with its nodes, from the settings to the last closed connection."""
 
-    def __init__(self, settings: Settings, accountant: ChildKeeper | None = None) -> None:
+    def __init__(
+        self, settings: Settings, accountant: ChildKeeper | None = None, tally: ShareTally | None = None
+    ) -> None:
         """Wire it; must be called on the loop. Raises CannotStart where the data directory cannot be had.
 
-        `accountant` is kept alive beside the gateway; without one somebody else keeps the accounts.
+        `accountant` is kept alive beside the gateway; without one somebody else keeps the accounts. `tally`
+        counts shares, for who wants to know more of them than their sums.
         """
         self._accountant = accountant
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._directory = Path(settings.data_directory)
         self._network = network(settings.coin, settings.network)
-        self.tally = ShareTally()
+        self.tally = ShareTally() if tally is None else tally
         self.blocks = 0  # accepted since the start
         self.on_block: Callable[[FoundBlock, Outcome, Sequence[SubmitVerdict]], None] | None = None
 

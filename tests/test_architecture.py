@@ -32,6 +32,7 @@ PURE_IN_POOL = {
     "pool/audit/recompute.py",
     "pool/audit/statement.py",
     "pool/demo/snapshot.py",
+    "pool/demo/worker_tally.py",
     "pool/farm/baseline.py",
     "pool/farm/cusum.py",
     "pool/farm/exposure.py",

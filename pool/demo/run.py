@@ -20,6 +20,7 @@ from pool.app import Application, CannotStart, stop_on_signals
 from pool.demo.display import Display, block_text, summary_text
 from pool.demo.payday import PaidLine, Payday, PaydayFailed, paid_text
 from pool.demo.snapshot import BlockLine, MinerLine, Snapshot
+from pool.demo.worker_tally import DemoTally
 from pool.gateway.block_files import FoundBlock
 from pool.gateway.outcome import Outcome, told
 from pool.node.endpoint import NodeEndpoint
@@ -103,9 +104,11 @@ async def _mine(folder: Path, settings_file: Path, rpc: NodeRpc, blocks: int, mi
     stop = stop_on_signals()
     try:
         settings = load(settings_file)
-        application = Application(settings, ChildKeeper("accountant", accountant_command(settings_file)))
+        accountant = ChildKeeper("accountant", accountant_command(settings_file))
+        tally = DemoTally()
+        application = Application(settings, accountant, tally)
         with Display() as display:
-            demo = Demo(application, display, blocks)
+            demo = Demo(application, tally, display, blocks)
             payday = Payday(Path(settings.data_directory), rpc, ADDRESS, display.say)
             port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             pool_task = asyncio.create_task(application.run(stop, lambda bound: port.set_result(bound[0][1])))
@@ -148,8 +151,9 @@ class Demo:
     nothing unusual.
     """
 
-    def __init__(self, application: Application, display: Display, blocks: int) -> None:
+    def __init__(self, application: Application, tally: DemoTally, display: Display, blocks: int) -> None:
         self._application = application
+        self._tally = tally
         self._display = display
         self.enough = asyncio.Event()
         self.paid: list[PaidLine] = []
@@ -190,7 +194,7 @@ class Demo:
                     difficulty=tally.difficulty,
                     hashes_per_second=tally.work / elapsed,
                 )
-                for name, tally in sorted(self._application.tally.workers.items())
+                for name, tally in sorted(self._tally.workers.items())
             ),
             blocks=tuple(self._blocks),
         )

@@ -18,6 +18,7 @@ from config.loading import load
 from pool.app import Application
 from pool.demo.display import Display
 from pool.demo.run import Demo
+from pool.demo.worker_tally import DemoTally
 from pool.gateway.block_files import FoundBlock
 from pool.gateway.outcome import Outcome
 from pool.node.verdicts import Judgement, SubmitVerdict
@@ -154,7 +155,7 @@ class Stage:
         self.application = Application(load(directory / "engineroom.yaml"))
         self.paper = StringIO()
         display = Display(Console(file=self.paper, width=80, force_terminal=False))
-        self.demo = Demo(self.application, display, wanted)
+        self.demo = Demo(self.application, DemoTally(), display, wanted)
 
     def settle(self, height: int, outcome: Outcome, judgement: Judgement, text: str) -> None:
         verdict = SubmitVerdict("devnode", judgement, text)

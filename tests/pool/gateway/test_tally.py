@@ -1,7 +1,6 @@
-"""Counting what sessions report: accepted work, refusals by reason, per worker and bounded."""
+"""Counting what sessions report: accepted work, refusals and denied names by reason."""
 
-from pool.gateway.tally import MOST_WORKERS, ShareTally
-from stratum.events import Joined, Worker
+from pool.gateway.tally import ShareTally
 from tests.builders import Peer, error_code, make_job
 
 
@@ -21,17 +20,6 @@ def test_accepted_and_refused_shares_are_counted_with_their_work() -> None:
     assert tally.accepted == accepted
     assert tally.work == 4 * accepted
     assert tally.refused["low_difficulty"] == refused
-    [(name, worker)] = tally.workers.items()
-    assert name.endswith(".rig")
-    assert (worker.accepted, worker.refused, worker.work) == (accepted, refused, 4 * accepted)
-    assert worker.difficulty == 1e-9
-
-
-def test_a_miner_is_listed_as_soon_as_it_has_joined() -> None:
-    peer, tally = Peer(), ShareTally()
-    peer.handshake()
-    tally.record(peer.session.events_received())
-    assert [worker.accepted for worker in tally.workers.values()] == [0]
 
 
 def test_denied_names_are_counted_by_reason() -> None:
@@ -40,12 +28,3 @@ def test_denied_names_are_counted_by_reason() -> None:
     peer.call("mining.authorize", "not-an-address", "x")
     tally.record(peer.session.events_received())
     assert tally.denied == {"bad_user": 1}
-    assert not tally.workers
-
-
-def test_the_list_of_workers_is_bounded() -> None:
-    tally = ShareTally()
-    for number in range(MOST_WORKERS + 5):
-        tally.record([Joined(worker=Worker(account="a", name=str(number), script=b""), agent="x")])
-    assert len(tally.workers) == MOST_WORKERS
-    assert "a.0" not in tally.workers
