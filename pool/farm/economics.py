@@ -1,6 +1,6 @@
 """What one hashrate earns and costs, the odds of mining alone, what a pause saves; nothing here is booked.
 
-    coin a day = hashrate × 86,400 / network work × (subsidy + mean fees) × (1 − fee − rejects)
+    coin a day = hashrate × seconds it runs / network work × (subsidy + mean fees) × (1 − fee − rejects)
 
 Network work is the expected hashes of a block, 2^256 // (target + 1). Everything is an expectation in floats,
 for people to read. What cannot be known without an input that is missing is None, never 0.
@@ -52,15 +52,19 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
 
 class Hashing(msgspec.Struct, frozen=True, kw_only=True):
     """A hashrate, and what its machines draw. `reject_share` is which share of it brings nothing: 0 for one
-    that was measured by accepted shares, which has lost its rejects already."""
+    that was measured by accepted shares, which has lost its rejects already. `time_share` is for which share
+    of the time the machines run, and draw that."""
 
     hashes_per_second: float
     watts: float | None
     reject_share: float = 0.0
+    time_share: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.hashes_per_second < 0 or (self.watts or 0) < 0 or not 0 <= self.reject_share <= 1:
-            raise ValueError("hashes and watts are not negative, and rejects a share between 0 and 1")
+        if self.hashes_per_second < 0 or (self.watts or 0) < 0:
+            raise ValueError("hashes and watts are not negative")
+        if not 0 <= self.reject_share <= 1 or not 0 <= self.time_share <= 1:
+            raise ValueError("rejects and the time that machines run are shares between 0 and 1")
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,19 +114,24 @@ def watts_of(hashes_per_second: float, joules_per_terahash: float) -> float:
     return hashes_per_second / HASHES_PER_TERAHASH * joules_per_terahash
 
 
+def kilowatts_at_the_meter(hashing: Hashing, prices: Prices) -> float | None:
+    """While the machines run; None where nobody said what they draw."""
+    return _times(hashing.watts, prices.overhead_factor / WATTS_PER_KILOWATT)
+
+
 def coin_sats_per_day(hashing: Hashing, network: Network) -> float | None:
     """Expected; None where the fees of blocks are unknown."""
     if network.mean_fees_sats is None:
         return None
-    blocks = hashing.hashes_per_second * DAY_SECONDS / network.work
+    blocks = hashing.hashes_per_second * DAY_SECONDS * hashing.time_share / network.work
     kept_share = max(0.0, 1 - network.fee_share - hashing.reject_share)
     return blocks * (network.subsidy_sats + network.mean_fees_sats) * kept_share
 
 
 def _totals(hashing: Hashing, network: Network | None, prices: Prices, days: int) -> Totals:
     coin_sats = None if network is None else _times(coin_sats_per_day(hashing, network), days)
-    kilowatts = _times(hashing.watts, prices.overhead_factor / WATTS_PER_KILOWATT)
-    energy_kwh = _times(kilowatts, 24 * days)
+    kilowatts = kilowatts_at_the_meter(hashing, prices)
+    energy_kwh = _times(kilowatts, 24 * days * hashing.time_share)
     revenue = _times(_times(coin_sats, prices.coin_price), 1 / SATS_PER_COIN)
     energy_cost = _times(energy_kwh, prices.price_per_kwh)
     fixed_cost = prices.fixed_cost_per_day * days

@@ -11,9 +11,9 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from pool.farm.economics import Economics, PauseSaving, SoloOdds
+from pool.farm.economics import Economics, PauseSaving, SoloOdds, kilowatts_at_the_meter
 from pool.farm.tariff import Period
-from pool.reports.rendering import Column, Form, show
+from pool.reports.rendering import Column, Form, moment, show
 from pool.wording import coins_text, hashrate_text, span_text
 
 UNKNOWN = "–"
@@ -22,13 +22,15 @@ NEARLY_CERTAIN = 0.999
 
 class EconomicsReport(msgspec.Struct, frozen=True, kw_only=True):
     """What is shown together. `currency` None: no money is set. `nameplate` None: nobody said what machines
-    should do. `remarks` are lines of others, as that the file with the coin's price is too old."""
+    should do. `remarks` are lines of others, as that the file with the coin's price is too old. While
+    machines stand still for the price of power, what is measured is no verdict: `is_standing_still`."""
 
     currency: str | None
     measured: Economics
     nameplate: Economics | None = None
     solo: SoloOdds | None = None
     remarks: tuple[str, ...] = ()
+    is_standing_still: bool = False
 
 
 class MoneyRow(msgspec.Struct, frozen=True):
@@ -57,7 +59,8 @@ def print_report(report: EconomicsReport, console: Console) -> None:
 def report_lines(report: EconomicsReport) -> Iterator[str]:
     """The sentences alone: remarks, whether it pays, mining alone."""
     yield from report.remarks
-    yield verdict_line("as measured", report.measured, report.currency)
+    if not report.is_standing_still:
+        yield verdict_line("as measured", report.measured, report.currency)
     if report.nameplate is not None:
         yield verdict_line("by nameplate", report.nameplate, report.currency)
     if report.solo is not None:
@@ -93,9 +96,8 @@ def money_rows(report: EconomicsReport) -> list[MoneyRow]:
 
 
 def _power_text(one: Economics) -> str:
-    if one.day.energy_kwh is None:
-        return UNKNOWN
-    return f"{_digits(one.day.energy_kwh / 24)} kW"
+    kilowatts = kilowatts_at_the_meter(one.hashing, one.prices)
+    return UNKNOWN if kilowatts is None else f"{_digits(kilowatts)} kW"
 
 
 def _coin_text(sats: float | None) -> str:
@@ -169,6 +171,23 @@ def solo_line(odds: SoloOdds) -> str:
 
 def _percent(chance: float) -> str:
     return "over 99.9 %" if chance > NEARLY_CERTAIN else f"{100 * chance:.3g} %"
+
+
+def time_share_line(time_share: float) -> str:
+    """For which share of the time the figures of a day and of 30 days are."""
+    return (
+        f"machines run for {_percent(time_share)} of the time, {24 * time_share:.3g} hours a day on average; "
+        "for the rest power costs more than farm.power.pause_above_price_per_kwh, and what a day and 30 days "
+        "bring and cost leaves it out"
+    )
+
+
+def standing_still_line(dear_until_us: int | None) -> str:
+    """Why next to nothing is measured: machines stand still for the price of power; None: they come back."""
+    if dear_until_us is None:
+        return "machines come back from a pause for the price of power: what they do not do yet is no loss"
+    until = f"until {moment(dear_until_us)} UTC"
+    return f"machines stand still for the price of power {until}: what they do not do is no loss"
 
 
 def pause_line(saving: PauseSaving, currency: str | None) -> str:

@@ -1,7 +1,9 @@
 """What the farm earns and costs now: hashrates, prices and the network's work put together. Pure.
 
 The arithmetic is `pool.farm.economics`; this chooses what goes in. A hashrate that is measured by accepted
-shares has lost its rejects already; the nameplate's has not.
+shares has lost its rejects already; the nameplate's has not. What a day and 30 days come to changes neither
+at nightfall nor while machines stand still for the price: it is for the share of the coming week in which
+they run, and the nameplate has those machines that only the price keeps from running.
 """
 
 import msgspec
@@ -20,9 +22,10 @@ from pool.farm.economics import (
     watts_of,
 )
 from pool.farm.summary import FarmSums
-from pool.farm.tariff import WEEK_SECONDS, Tariff, price_at, running, tariff_of
+from pool.farm.tariff import WEEK_SECONDS, Running, Tariff, dear_periods, price_at, running, tariff_of
 
 DAY_SECONDS = 86_400.0
+MICROSECONDS = 1_000_000
 # What is left in a window days after its last share is no hashrate, and prices divided by it are no prices.
 LEAST_HASHES_PER_SECOND = 1.0
 
@@ -37,11 +40,20 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finance(msgspec.Struct, frozen=True, kw_only=True):
-    """The farm's money at one moment. `saved_per_day` is what the pauses in force save, None without any."""
+    """The farm's money at one moment. `saved_per_day` is what the pauses in force save, None without any.
+
+    time_share          of the coming week, while power is cheap enough: days and months are for that
+    is_standing_still   machines stand still for the price of power, or come back from that: `measured` is
+                        what it is, and says nothing of whether mining pays
+    dear_until_us       until when power is too dear (Unix microseconds); None where it is not now
+    """
 
     currency: str | None
     price_per_kwh: float | None
     coin_price: float | None
+    time_share: float
+    is_standing_still: bool
+    dear_until_us: int | None
     measured: Economics
     nameplate: Economics
     solo: SoloOdds | None
@@ -60,18 +72,26 @@ class Treasurer:
         """In the settings' currency, at a Unix time."""
         return self._power.price_per_kwh if self.tariff is None else price_at(self.tariff, now)
 
-    def usual_price_per_kwh(self, now: float) -> float | None:
-        """What a kWh costs on average over the coming week, while machines run: what a day or a month comes
-        to does not change at nightfall."""
+    def usual(self, now: float) -> Running:
+        """For which share of the coming week machines run, and what a kWh costs then on average: what a day
+        or a month comes to does not change at nightfall."""
         if self.tariff is None:
-            return self._power.price_per_kwh
+            return Running(1.0, self._power.price_per_kwh)
         bound = self._power.pause_above_price_per_kwh
-        return running(self.tariff, bound, now, now + WEEK_SECONDS).price_per_kwh
+        return running(self.tariff, bound, now, now + WEEK_SECONDS)
+
+    def dear_until_us(self, now: float) -> int | None:
+        """Until when power costs more than machines are to run at; None where it does not."""
+        bound = self._power.pause_above_price_per_kwh
+        if self.tariff is None or bound is None:
+            return None
+        dear = dear_periods(self.tariff, bound, now, WEEK_SECONDS)
+        return round(dear[0].end * MICROSECONDS) if dear and dear[0].start <= now else None
 
     def finance(self, sums: FarmSums, market: Market, now: float) -> Finance:
-        price_now = self.price_per_kwh(now)
+        price_now, usual = self.price_per_kwh(now), self.usual(now)
         prices = Prices(
-            price_per_kwh=self.usual_price_per_kwh(now),
+            price_per_kwh=usual.price_per_kwh,
             coin_price=market.coin_price,
             overhead_factor=self._power.overhead_factor,
             fixed_cost_per_day=self._power.fixed_cost_per_month / MONTH_DAYS,
@@ -80,20 +100,28 @@ class Treasurer:
         measured = Hashing(
             hashes_per_second=running_rate,
             watts=self._watts(sums.running_watts, sums.unlisted_running),
+            time_share=usual.time_share,
         )
         nameplate = Hashing(
-            hashes_per_second=sums.nameplate,
-            watts=self._watts(sums.nameplate_watts, sums.unlisted_nameplate),
+            hashes_per_second=sums.nameplate + sums.for_price,
+            watts=self._watts(
+                sums.nameplate_watts + sums.for_price_watts, sums.unlisted_nameplate + sums.unlisted_for_price
+            ),
             reject_share=sums.refused,
+            time_share=usual.time_share,
         )
+        mining_rate = (running_rate + sums.for_price) * usual.time_share
         network = market.network
         return Finance(
             currency=self._power.currency,
             price_per_kwh=price_now,
             coin_price=market.coin_price,
+            time_share=usual.time_share,
+            is_standing_still=sums.for_price > 0,
+            dear_until_us=self.dear_until_us(now),
             measured=economics(measured, network, prices),
             nameplate=economics(nameplate, network, prices),
-            solo=None if network is None else solo_odds(running_rate, network.work),
+            solo=None if network is None else solo_odds(mining_rate, network.work),
             saved_per_day=self._saved_per_day(sums, network, prices, price_now),
             remark=market.remark,
         )

@@ -16,7 +16,7 @@ from pool.farm.incidents import Departure, Incident, update
 from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member, MemberMemory
 from pool.farm.observation import MachineKey, Observation
-from pool.farm.pauses import Pause, is_silence_planned, pause_of
+from pool.farm.pauses import By, Pause, pause_of, silence_planned_by
 from pool.farm.places import Places
 from pool.farm.roster import Roster
 
@@ -183,7 +183,7 @@ class Floor:
 
     def _pause(self, at: float, now_us: int) -> None:
         """A machine is paused while its group is, and after that until it is back or had its time for it."""
-        lasting: dict[str, tuple[bool, bool]] = {}
+        lasting: dict[str, tuple[bool, By | None]] = {}
         for member in self.members.values():
             is_paused = member.watch.state is MachineState.PAUSED
             if not self._pauses and not is_paused:
@@ -191,12 +191,12 @@ class Floor:
             group = member.place.group
             if group not in lasting:
                 is_on = pause_of(self._pauses, group, now_us) is not None
-                lasting[group] = (is_on, is_silence_planned(self._pauses, group, now_us))
-            is_on, is_planned = lasting[group]
+                lasting[group] = (is_on, silence_planned_by(self._pauses, group, now_us))
+            is_on, member.paused_by = lasting[group]
             if is_on and not is_paused:
                 member.count(at)
                 member.watch.pause(at)
-            elif is_paused and not is_on and (not is_planned or self._is_back(member, at)):
+            elif is_paused and not is_on and (member.paused_by is None or self._is_back(member, at)):
                 member.count(at)
                 member.watch.resume(at)
 

@@ -10,6 +10,7 @@ from pool.farm.exposure import WatchTerms
 from pool.farm.inventory import InventoryMachine
 from pool.farm.machine import MachineWatch
 from pool.farm.machine_state import MachineMemory, MachineState
+from pool.farm.pauses import By
 from pool.farm.places import Place
 from stratum.agents import classify
 
@@ -49,6 +50,7 @@ class Member:
         "first_at",
         "last_at",
         "listing",
+        "paused_by",
         "place",
         "watch",
         "worker",
@@ -74,6 +76,7 @@ class Member:
         self.family = ""  # its firmware's, worked out once: it is asked for every two seconds
         self.connections: dict[str, int] = {}
         self.best_work = 0.0
+        self.paused_by: By | None = None  # while its silence is planned
         self._judged_seconds = 0.0
         self._down_seconds = 0.0
         self._counted_at = at

@@ -23,6 +23,7 @@ MOST_PAUSES = 1_000  # ten a day for as long as they are kept; a script that run
 LONGEST_GROUP = 6 * 65  # the most levels, of the longest parts
 LONGEST_REASON = 200
 
+By = Literal["hand", "price"]
 Moment = Annotated[int, Meta(ge=0, le=1 << 53)]  # Unix microseconds; beyond, JSON readers lose digits
 
 
@@ -33,7 +34,7 @@ class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since_us: Moment
     until_us: Moment | None = None
     reason: Annotated[str, Meta(max_length=LONGEST_REASON)] = ""
-    by: Literal["hand", "price"] = "hand"
+    by: By = "hand"
 
     def lasts(self, now_us: int) -> bool:
         """Whether it has begun and not ended."""
@@ -60,10 +61,21 @@ def pause_of(pauses: Iterable[Pause], group: str, now_us: int) -> Pause | None:
 
 def is_silence_planned(pauses: Sequence[Pause], group: str, now_us: int) -> bool:
     """Whether silence of a machine is no fault: it is paused, or its pause ended not long ago."""
-    return any(
-        one.since_us <= now_us and now_us < _end(one) + RETURNING_US and covers(one.group, group)
+    return silence_planned_by(pauses, group, now_us) is not None
+
+
+def silence_planned_by(pauses: Sequence[Pause], group: str, now_us: int) -> By | None:
+    """By what silence of a machine is no fault, None where it is one. What lasts goes before what has ended,
+    and of both a hand before the price."""
+    planned = [
+        one
         for one in pauses
-    )
+        if one.since_us <= now_us < _end(one) + RETURNING_US and covers(one.group, group)
+    ]
+    kinds = {one.by for one in planned if one.lasts(now_us)} or {one.by for one in planned}
+    if "hand" in kinds:
+        return "hand"
+    return "price" if kinds else None
 
 
 def paused_us(pauses: Iterable[Pause], group: str, from_us: int, to_us: int) -> int:

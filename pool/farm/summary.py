@@ -58,19 +58,23 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
 class FarmSums(msgspec.Struct, kw_only=True):
     """The whole farm, in hashes per second and watts. Nameplate is what machines should do that are not
     paused, running what they do that are neither paused nor silent; refused is the part of these ones' work
-    that is. Watts are of machines whose watts are listed, of the others the hashrates are kept apart."""
+    that is. Of what is paused, `for_price` is what stands still only since power is dear. Watts are of
+    machines whose watts are listed, of the others the hashrates are kept apart."""
 
     states: dict[str, int] = msgspec.field(default_factory=lambda: {state.value: 0 for state in MachineState})
     nameplate: float = 0.0
     running: float = 0.0
     paused: float = 0.0
+    for_price: float = 0.0
     refused: float = 0.0
     nameplate_watts: float = 0.0
     running_watts: float = 0.0
     paused_watts: float = 0.0
+    for_price_watts: float = 0.0
     unlisted_nameplate: float = 0.0
     unlisted_running: float = 0.0
     unlisted_paused: float = 0.0
+    unlisted_for_price: float = 0.0
 
     def add(self, member: Member, glance: Glance) -> None:
         """All but what is refused, which is no sum."""
@@ -79,11 +83,7 @@ class FarmSums(msgspec.Struct, kw_only=True):
         measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
         should = glance.expected or measured
         if state is MachineState.PAUSED:
-            self.paused += should
-            if watts is None:
-                self.unlisted_paused += should
-            else:
-                self.paused_watts += watts
+            self._add_paused(should, watts, is_for_price=member.paused_by == "price")
             return
         self.nameplate += should
         self.running += measured
@@ -93,6 +93,16 @@ class FarmSums(msgspec.Struct, kw_only=True):
         else:
             self.nameplate_watts += watts
             self.running_watts += 0.0 if state is MachineState.SILENT else watts
+
+    def _add_paused(self, should: float, watts: float | None, *, is_for_price: bool) -> None:
+        listed, unlisted = (0.0, should) if watts is None else (watts, 0.0)
+        self.paused += should
+        self.paused_watts += listed
+        self.unlisted_paused += unlisted
+        if is_for_price:
+            self.for_price += should
+            self.for_price_watts += listed
+            self.unlisted_for_price += unlisted
 
 
 def machine_lines(

@@ -5,7 +5,7 @@ thread alone.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -51,10 +51,19 @@ class DeskMemory(msgspec.Struct, frozen=True):
 class FarmDesk:
     """Of one pool's settings."""
 
-    def __init__(self, settings: Settings, now: float, memory: DeskMemory | None) -> None:
-        """Reads the inventory; one that cannot be used is told, and names alone say where machines are."""
+    def __init__(
+        self,
+        settings: Settings,
+        now: float,
+        memory: DeskMemory | None,
+        *,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
+        """Reads the inventory; one that cannot be used is told, and names alone say where machines are.
+        Tariffs and pauses go by `unix_time`."""
         farm = settings.farm
         self._settings = settings
+        self._unix_time = unix_time
         self._difficulty_of_a_hash = (
             network(settings.coin, settings.network).proof_of_work.difficulty_1 / 2**256
         )
@@ -109,7 +118,7 @@ class FarmDesk:
 
     def advance(self, now: float, missing_seconds: float, *, is_working: bool) -> None:
         """Let time pass; `now` as the board has it, which is so far behind Unix time."""
-        unix = time.time()
+        unix = self._unix_time()
         self._now = now
         if unix - self._priced_at >= PRICE_SECONDS:
             self._priced_at = unix
@@ -139,7 +148,7 @@ class FarmDesk:
 
     def report(self, group: str | None, market_network: Network | None) -> FarmReport:
         """The farm, or what is in a group, as it is now."""
-        glances, unix = self.floor.glances(), time.time()
+        glances, unix = self.floor.glances(), self._unix_time()
         return farm_report(
             self.floor,
             glances,
@@ -174,7 +183,7 @@ class FarmDesk:
         limit = self._settings.metrics.workers_limit
         yield from farm_readings.worker_readings(self.floor, glances, self.difficulty_of, limit)
         yield from farm_readings.loss_readings(self.losses.totals, self._losses_per_day(market_network))
-        yield from farm_readings.money_readings(self._finance(sums, market_network, time.time()))
+        yield from farm_readings.money_readings(self._finance(sums, market_network, self._unix_time()))
 
     def groups(self) -> set[str]:
         """All that machines stand in, now."""

@@ -92,9 +92,12 @@ def loss_readings(totals: Mapping[str, float], per_day: Mapping[str, float] | No
 
 
 def money_readings(finance: Finance) -> Iterator[Reading]:
-    """What is known; a figure that is not is absent, never 0."""
+    """What is known; a figure that is not is absent, never 0. While machines stand still for the price, what
+    is measured is no profit and no loss."""
     for basis, one in (("measured", finance.measured), ("nameplate", finance.nameplate)):
         yield from _economics(basis, one)
+        if basis == "nameplate" or not finance.is_standing_still:
+            yield from _known("profit_per_day", one.day.profit, basis)
     yield from _known("power_price_per_kwh", finance.price_per_kwh)
     yield from _known("coin_price", finance.coin_price)
     yield from _known("pause_saved_per_day", finance.saved_per_day)
@@ -111,7 +114,6 @@ def _economics(basis: str, one: Economics) -> Iterator[Reading]:
     yield from _known("power_cost_per_day", cost, basis)
     yield from _known("expected_coin_sats_per_day", day.coin_sats, basis)
     yield from _known("revenue_per_day", day.revenue, basis)
-    yield from _known("profit_per_day", day.profit, basis)
     yield from _known("break_even_power_price", one.break_even_price_per_kwh, basis)
     yield from _known("break_even_coin_price", one.break_even_coin_price, basis)
 

@@ -4,7 +4,14 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from pool.farm.economics_text import EconomicsReport, money_text, report_lines, solo_line
+from pool.farm.economics_text import (
+    EconomicsReport,
+    money_text,
+    report_lines,
+    solo_line,
+    standing_still_line,
+    time_share_line,
+)
 from pool.farm.finance import Finance
 from pool.farm.floor import Floor
 from pool.farm.hashrate import Rate
@@ -100,13 +107,18 @@ def _money_lines(finance: Finance) -> list[str]:
     """Where nothing of money is set there is still a block to be found."""
     if not _has_money(finance):
         return [] if finance.solo is None else [solo_line(finance.solo)]
-    remarks = () if finance.remark is None else (finance.remark,)
+    remarks = [] if finance.remark is None else [finance.remark]
+    if finance.time_share < 1:
+        remarks.append(time_share_line(finance.time_share))
+    if finance.is_standing_still:
+        remarks.append(standing_still_line(finance.dear_until_us))
     report = EconomicsReport(
         currency=finance.currency,
         measured=finance.measured,
         nameplate=finance.nameplate,
         solo=finance.solo,
-        remarks=remarks,
+        remarks=tuple(remarks),
+        is_standing_still=finance.is_standing_still,
     )
     lines = list(report_lines(report))
     if finance.saved_per_day is not None:

@@ -45,6 +45,15 @@ def test_prices_at_which_it_just_pays() -> None:
     assert found.break_even_coin_price == pytest.approx(12 / 3.12)  # 7.2 + 4.8 are to be had for 3.12 coins
 
 
+def test_machines_that_run_for_a_quarter_of_the_time_bring_and_use_a_quarter() -> None:
+    found = economics(msgspec.structs.replace(HASHING, time_share=0.25), NETWORK, PRICES)
+    # of 312, 36 kWh and 7.2; the fixed 4.8 go on: 78 − 1.8 − 4.8
+    assert (found.day.revenue, found.day.energy_kwh) == (pytest.approx(78), pytest.approx(9))
+    assert (found.day.energy_cost, found.day.fixed_cost) == (pytest.approx(1.8), pytest.approx(4.8))
+    assert (found.day.profit, found.month.profit) == (pytest.approx(71.4), pytest.approx(2_142))
+    assert found.break_even_price_per_kwh == pytest.approx(73.2 / 9)
+
+
 def test_where_fixed_costs_are_more_than_revenue_power_would_have_to_be_paid_for() -> None:
     found = economics(
         HASHING, NETWORK, Prices(price_per_kwh=0.2, coin_price=1, overhead_factor=1.5, fixed_cost_per_day=4.8)

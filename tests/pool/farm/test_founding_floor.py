@@ -10,6 +10,14 @@ By hand, with the figures of test_founding_farm.py:
     coin        8.74029e8 satoshis a day; measured 0.96 of it, 8.39068e8
     revenue     20,539.7 CNY; measured 19,718.1
     profit      20,539.7 − 13,333.3 = 7,206.4; measured 19,718.1 − 12,799.9 = 6,918.2
+
+With farm.power.pause_above_price_per_kwh at 0.6 it runs by night alone, 8 hours of 24:
+
+    coin        8.74029e8 / 3 = 2.91343e8 satoshis a day
+    revenue     616,191 / 3 = 205,397 CNY in 30 days
+    power       518,400 / 3 = 172,800 kWh in 30 days, × 0.5148 = 88,957.4 CNY; 5,760 kWh a day
+    profit      205,397 − 88,957 = 116,440 CNY in 30 days; of the measured 0.96, 111,782
+    alone       2.87176 × 3 = 8.61528 days for a block
 """
 
 import msgspec
@@ -19,8 +27,9 @@ from config.power_schema import PowerSettings, TariffSettings
 from pool.farm.finance import Market, Treasurer
 from pool.farm.inventory import InventoryMachine
 from pool.farm.observation import Observation, Shares
+from pool.farm.pauses import Pause
 from pool.farm.summary import farm_sums, group_lines
-from tests.pool.farm.shop_floor import ALICE, ShopFloor, keys
+from tests.pool.farm.shop_floor import ALICE, US, ShopFloor, keys
 from tests.pool.farm.test_founding_farm import FIRST_OF_OCTOBER, THEN
 
 EACH, WATTS, MACHINES, LACKING = 240e9, 240.0, 2_500, 100
@@ -103,6 +112,51 @@ def test_its_money_is_that_of_the_machines_that_run(shop: ShopFloor) -> None:
     assert found.saved_per_day is None
     assert found.solo is not None
     assert found.solo.expected_wait_seconds == pytest.approx(2.87176 / 0.96 * 86_400, rel=1e-3)
+
+
+AT_NIGHT = msgspec.structs.replace(POWER, pause_above_price_per_kwh=0.6)
+MARKET = Market(network=THEN, coin_price=2_350.0)
+
+
+def test_a_farm_that_runs_by_night_has_a_third_of_the_money_of_one_that_always_runs(shop: ShopFloor) -> None:
+    four_at_night = FIRST_OF_OCTOBER - 4 * 3_600
+    found = Treasurer(AT_NIGHT).finance(farm_sums(shop.floor.glances()), MARKET, four_at_night)
+    assert found.time_share == pytest.approx(1 / 3)
+    assert (found.is_standing_still, found.dear_until_us) == (False, None)
+    assert found.nameplate.day.coin_sats == pytest.approx(2.91343e8, rel=1e-5)
+    assert found.nameplate.day.energy_kwh == pytest.approx(5_760)
+    assert found.nameplate.month.profit == pytest.approx(116_440, abs=2)
+    assert found.measured.month.profit == pytest.approx(111_782, abs=400)
+    assert found.solo is not None
+    assert found.solo.expected_wait_seconds == pytest.approx(8.61528 / 0.96 * 86_400, rel=1e-3)
+
+
+def test_by_day_it_stands_still_and_nothing_but_what_is_measured_is_another_figure() -> None:
+    """At eight in the morning power is dear until midnight in Shanghai, sixteen hours later."""
+    made = ShopFloor(listed())
+    made.pauses = [Pause("all", round(made.now * US), None, by="price")]
+    made.run(1)
+    sums = farm_sums(made.floor.glances())
+    assert (sums.nameplate, sums.for_price) == (0, pytest.approx(600e12))
+    found = Treasurer(AT_NIGHT).finance(sums, MARKET, FIRST_OF_OCTOBER)
+    assert found.is_standing_still
+    assert found.dear_until_us == (FIRST_OF_OCTOBER + 16 * 3_600) * US
+    assert found.nameplate.hashing.hashes_per_second == pytest.approx(600e12)
+    assert found.nameplate.hashing.watts == 600_000
+    assert found.nameplate.month.profit == pytest.approx(116_440, abs=2)
+    assert (found.measured.day.coin_sats, found.measured.day.energy_cost) == (0, 0)
+    assert found.solo is not None
+    assert found.solo.expected_wait_seconds == pytest.approx(8.61528 * 86_400, rel=1e-5)
+
+
+def test_who_is_paused_by_hand_is_no_part_of_the_nameplate_while_power_is_dear() -> None:
+    """Half of it, so that 300 TH/s are left for the night: 58,220 CNY in 30 days."""
+    made = ShopFloor([msgspec.structs.replace(one, group=f"half-{n % 2}") for n, one in enumerate(listed())])
+    since_us = round(made.now * US)
+    made.pauses = [Pause("all", since_us, None, by="price"), Pause("half-1", since_us)]
+    made.run(1)
+    found = Treasurer(AT_NIGHT).finance(farm_sums(made.floor.glances()), MARKET, FIRST_OF_OCTOBER)
+    assert found.nameplate.month.profit == pytest.approx(58_220, abs=1)
 
 
 def test_the_farm_of_two_halves_of_which_one_is_paused_saves_its_power_and_loses_its_coin() -> None:

@@ -12,10 +12,10 @@ from pool.farm.pauses import (
     begun,
     covers,
     ended,
-    is_silence_planned,
     pause_of,
     paused_us,
     priced_pauses,
+    silence_planned_by,
 )
 from tests.pool.farm.building import MINUTE, NOON, SECOND
 
@@ -62,10 +62,26 @@ def test_machines_have_a_quarter_of_an_hour_to_come_back() -> None:
     pauses = [Pause("hall-a", NOON, NOON + HOUR)]
     back_by = NOON + HOUR + 15 * MINUTE
     assert [
-        is_silence_planned(pauses, "hall-a/row-3", at)
+        silence_planned_by(pauses, "hall-a/row-3", at)
         for at in (NOON - 1, NOON, NOON + HOUR, back_by - 1, back_by)
-    ] == [False, True, True, True, False]
-    assert not is_silence_planned(pauses, "hall-b", NOON)
+    ] == [None, "hand", "hand", "hand", None]
+    assert silence_planned_by(pauses, "hall-b", NOON) is None
+
+
+def test_a_hand_goes_before_the_price_and_what_lasts_before_what_is_over() -> None:
+    """The price from noon until three; somebody's hand from one until two."""
+    pauses = [
+        Pause("all", NOON, NOON + 3 * HOUR, by="price"),
+        Pause("hall-a", NOON + HOUR, NOON + 2 * HOUR),
+    ]
+    hours = (0, 1, 2, 3)
+    assert [silence_planned_by(pauses, "hall-a", NOON + hour * HOUR) for hour in hours] == [
+        "price",
+        "hand",
+        "price",
+        "price",
+    ]
+    assert silence_planned_by(pauses[1:], "hall-a", NOON + 2 * HOUR) == "hand"
 
 
 def test_paused_time_counts_once_and_only_within_the_span() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from pool.farm.pauses import Pause
 from pool.farm.summary import farm_sums, group_lines, machine_lines
-from tests.pool.farm.shop_floor import ALICE, RATE, ShopFloor, keys, listing
+from tests.pool.farm.shop_floor import ALICE, RATE, US, ShopFloor, keys, listing
 
 LISTED = [
     *(listing(f"m-{number}", "hall/row-1", watts=3_000.0) for number in range(1, 5)),
@@ -31,6 +32,27 @@ def test_sums_of_machines_that_run_are_silent_and_are_paused(shop: ShopFloor) ->
     assert sums.running == pytest.approx(3 * RATE, rel=0.02)
     assert (sums.nameplate_watts, sums.running_watts, sums.paused_watts) == (12_000, 9_000, 0)
     assert (sums.unlisted_nameplate, sums.unlisted_running, sums.unlisted_paused) == (0, 0, 4 * RATE)
+
+
+def test_what_stands_still_only_for_the_price_is_summed_apart(shop: ShopFloor) -> None:
+    """The whole farm for the price, and the second row by hand too."""
+    since_us = round(shop.now * US)
+    shop.pauses = [Pause("all", since_us, None, by="price"), Pause("hall/row-2", since_us)]
+    shop.run(1)
+    sums = farm_sums(shop.floor.glances())
+    assert (sums.nameplate, sums.paused, sums.for_price) == (0, 8 * RATE, 4 * RATE)
+    assert (sums.paused_watts, sums.for_price_watts) == (12_000, 12_000)
+    assert (sums.unlisted_paused, sums.unlisted_for_price) == (4 * RATE, 0)
+
+
+def test_until_a_machine_is_back_from_a_pause_for_the_price_it_stands_still_for_it(shop: ShopFloor) -> None:
+    since_us = round(shop.now * US)
+    shop.pauses = [Pause("all", since_us, since_us + 60 * US, by="price")]
+    shop.hang(keys(["m-1", "n-1"]))
+    shop.run(400)
+    sums = farm_sums(shop.floor.glances())
+    assert (sums.states["ok"], sums.states["paused"]) == (6, 2)
+    assert (sums.for_price, sums.for_price_watts, sums.unlisted_for_price) == (2 * RATE, 3_000, RATE)
 
 
 def test_sums_of_one_group_leave_the_others_out(shop: ShopFloor) -> None:

@@ -1,5 +1,6 @@
 """The farm's desk: what charts and reports show of it; pauses by price, machines cut, money, restart."""
 
+import datetime
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from config.farm_schema import FarmSettings
 from config.metrics_schema import MetricsSettings
-from config.power_schema import PowerSettings
+from config.power_schema import PowerSettings, TariffSettings
 from pool.farm.economics import Network
 from pool.farm.observation import Observation, Refusals, Shares, TipSeen
 from pool.instruments.farm_desk import DeskMemory, FarmDesk
@@ -26,9 +27,17 @@ NETWORK = Network(work=10**20, subsidy_sats=312_500_000, mean_fees_sats=0.0)
 
 
 class Desk:
-    """A desk, and a clock that begins now: pauses go by the real one."""
+    """A desk, and a clock that begins now: pauses go by the real one, or by one that stands at `unix`."""
 
-    def __init__(self, directory: Path, inventory: str = "", *, metrics: Any = None, **farm: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        inventory: str = "",
+        *,
+        metrics: Any = None,
+        unix: float | None = None,
+        **farm: Any,
+    ) -> None:
         directory.mkdir(exist_ok=True)
         if inventory:
             path = directory / "machines.csv"
@@ -37,8 +46,12 @@ class Desk:
         self.settings = settings_in(
             directory, farm=FarmSettings(**farm), metrics=metrics or MetricsSettings()
         )
-        self.now = time.time()
-        self.desk = FarmDesk(self.settings, self.now, None)
+        self.unix = unix
+        self.now = self.unix_time()
+        self.desk = FarmDesk(self.settings, self.now, None, unix_time=self.unix_time)
+
+    def unix_time(self) -> float:
+        return time.time() if self.unix is None else self.unix
 
     def run(self, seconds: int, *workers: str, account: str = ADDRESS) -> None:
         """Each of these hands in a share every ten seconds."""
@@ -58,25 +71,53 @@ class Desk:
         return dict(readings)
 
 
+EIGHT = datetime.datetime(2026, 11, 30, 8, tzinfo=datetime.UTC).timestamp()
+DEAR_BY_DAY = PowerSettings(
+    currency="CNY",
+    time_zone="UTC",
+    tariffs=(
+        TariffSettings(from_="08:00", to="24:00", price_per_kwh=0.5),
+        TariffSettings(from_="00:00", to="08:00", price_per_kwh=0.3),
+    ),
+    pause_above_price_per_kwh=0.4,
+)
+
+
 def test_a_dear_hour_pauses_the_whole_farm(tmp_path: Path) -> None:
-    """Power at 0.5 always, which is above the bound: the pause has begun with what is known of prices."""
-    power = PowerSettings(price_per_kwh=0.5, currency="CNY", pause_above_price_per_kwh=0.4)
-    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", power=power)
+    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", unix=EIGHT, power=DEAR_BY_DAY)
     made.run(1)
     shown = made.shown()
     assert shown["farm_machines", ("paused",)] == 1
     assert shown["group_paused_machines", ("hall",)] == 1
     assert shown["farm_expected_hashes_per_second", ()] == 0
     assert shown["farm_paused_hashes_per_second", ()] == RATE
-    # 3 kW × 24 h × 0.5 = 36 a day are not spent; a coin has no price, so what is saved is not known
+    # a coin has no price, so what is saved is not known
     assert ("pause_saved_per_day", ()) not in shown
+    # what it draws while it runs; by night, 8 hours of 24: 3 kW × 8 h × 0.3 = 7.2 a day
+    assert shown["power_watts", ("nameplate",)] == 3_000
+    assert shown["power_cost_per_day", ("nameplate",)] == pytest.approx(7.2)
+    assert shown["power_cost_per_day", ("measured",)] == 0
+
+
+def test_what_is_measured_while_machines_stand_still_for_the_price_is_neither_profit_nor_loss(
+    tmp_path: Path,
+) -> None:
+    power = msgspec.structs.replace(DEAR_BY_DAY, coin_price=1_000.0)
+    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", unix=EIGHT, power=power)
+    made.run(1)
+    shown = made.shown(NETWORK)
+    assert shown["revenue_per_day", ("measured",)] == 0
+    assert ("profit_per_day", ("measured",)) not in shown
+    # in 8 hours 10^12 × 28,800 / 10^20 × 3.125 = 0.0009 coins at 1,000, and 3 kW × 8 h × 0.3 = 7.2
+    assert shown["profit_per_day", ("nameplate",)] == pytest.approx(0.9 - 7.2)
 
 
 def test_power_below_the_bound_pauses_nobody(tmp_path: Path) -> None:
-    power = PowerSettings(price_per_kwh=0.3, currency="CNY", pause_above_price_per_kwh=0.4)
-    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", power=power)
+    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", unix=EIGHT - 1, power=DEAR_BY_DAY)
     made.run(1)
-    assert made.shown()["farm_machines", ("paused",)] == 0
+    shown = made.shown()
+    assert shown["farm_machines", ("paused",)] == 0
+    assert shown["power_cost_per_day", ("nameplate",)] == pytest.approx(7.2)
 
 
 def test_machines_beyond_the_limit_are_cut_and_counted_those_at_fault_are_not(tmp_path: Path) -> None:

@@ -4,15 +4,17 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from config.power_schema import PowerSettings
+from config.power_schema import PowerSettings, TariffSettings
 from pool.commands.farm_view import print_farm
 from pool.farm.economics import Network
 from pool.farm.finance import Market, Treasurer
 from pool.farm.hashrate import RateWindow
 from pool.farm.observation import TipSeen
+from pool.farm.pauses import Pause
 from pool.farm.stale_losses import StaleLosses
 from pool.farm.summary import farm_sums
 from pool.reports.farm import FarmReport, Losses, farm_report, headline, loss_lines
@@ -135,6 +137,64 @@ def test_money_is_shown_where_it_is_set(shop: ShopFloor) -> None:
     # 10 machines × 1 TH/s × 30 W × 24 h = 7.2 kWh at 0.06 = 0.432 a day; their coin: 1e13 × 86,400 / 1e22
     # × 3.125 × 100,000 = 27 USD, so that the pause costs 26.57
     assert lines[-1] == "pauses cost 26.57 USD a day"
+
+
+DEAR_BY_DAY = PowerSettings(
+    currency="USD",
+    time_zone="UTC",
+    tariffs=(
+        TariffSettings(from_="08:00", to="20:00", price_per_kwh=0.09),
+        TariffSettings(from_="20:00", to="08:00", price_per_kwh=0.03),
+    ),
+    pause_above_price_per_kwh=0.06,
+    coin_price=1e5,
+    joules_per_terahash=30,
+)
+DEAR_BY_NIGHT = msgspec.structs.replace(
+    DEAR_BY_DAY,
+    tariffs=(
+        TariffSettings(from_="08:00", to="20:00", price_per_kwh=0.03),
+        TariffSettings(from_="20:00", to="08:00", price_per_kwh=0.09),
+    ),
+)
+HALF_OF_THE_TIME = (
+    "machines run for 50 % of the time, 12 hours a day on average; for the rest power costs more than "
+    "farm.power.pause_above_price_per_kwh, and what a day and 30 days bring and cost leaves it out"
+)
+
+
+def test_that_machines_stand_still_for_the_price_is_told_and_is_no_loss(shop: ShopFloor) -> None:
+    """It is past eight in the morning of 15 January 2027, in UTC."""
+    shop.pauses = [Pause("all", round(shop.now * US), None, by="price")]
+    shop.run(1)
+    lines = printed(reported(shop, power=DEAR_BY_DAY))
+    assert HALF_OF_THE_TIME in lines
+    until = "until 2027-01-15 20:00 UTC"
+    assert f"machines stand still for the price of power {until}: what they do not do is no loss" in lines
+    assert not any(line.startswith("as measured: ") for line in lines)
+    # 4e13 hashes a second × 43,200 s / 1e22 × 3.125 × 100,000 = 54 USD a day; 1.2 kW × 12 h × 0.03 = 0.432
+    assert any(line.startswith("by nameplate: earns 53.57 USD a day ") for line in lines)
+    assert any(line.startswith("mining alone: a block takes ") for line in lines)
+
+
+def test_who_comes_back_from_a_dear_night_has_lost_nothing_yet(shop: ShopFloor) -> None:
+    since_us = round(shop.now * US)
+    shop.pauses = [Pause("all", since_us, since_us + 2 * US, by="price")]
+    shop.running.clear()
+    shop.run(3)
+    lines = printed(reported(shop, power=DEAR_BY_NIGHT))
+    told = "machines come back from a pause for the price of power: what they do not do yet is no loss"
+    assert told in lines
+    assert not any(line.startswith("as measured: ") for line in lines)
+
+
+def test_while_machines_run_what_they_do_is_a_verdict_though_they_stand_still_by_night(
+    shop: ShopFloor,
+) -> None:
+    lines = printed(reported(shop, power=DEAR_BY_NIGHT))
+    assert HALF_OF_THE_TIME in lines
+    assert any(line.startswith("as measured: earns ") for line in lines)
+    assert not any("no loss" in line for line in lines)
 
 
 def test_a_group_has_no_money_of_its_own(shop: ShopFloor) -> None:
