@@ -55,6 +55,7 @@ PURE_IN_POOL = {
     "pool/farm/incident_line.py",
     "pool/farm/incidents.py",
     "pool/farm/inventory.py",
+    "pool/farm/pause_savings.py",
     "pool/farm/pause_time.py",
     "pool/farm/pauses.py",
     "pool/farm/places.py",

@@ -214,6 +214,24 @@ EARNINGS = Row(
             Query("engineroom_power_watts", "{{basis}}"),
             unit=WATTS,
         ),
+        lines(
+            "Saved by pauses in 30 days",
+            "What pauses by hand and for the price of power have saved, in the currency of the settings: "
+            "power unspent less coin unearned. Below 0 they have cost it.",
+            Query("engineroom_pause_saved_30_days", "{{by}}"),
+            unit=PLAIN,
+            decimals=2,
+            steps=NO_LOSS,
+            width=12,
+        ),
+        lines(
+            "Power unspent by pauses in 30 days",
+            "What the meter did not count, in kWh.",
+            Query("engineroom_pause_unspent_kwh_30_days", "{{by}}"),
+            unit=PLAIN,
+            decimals=0,
+            width=12,
+        ),
         figure(
             "Saved by pauses",
             "What the pauses in force save in a day, in the currency of the settings.",

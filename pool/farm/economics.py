@@ -170,22 +170,25 @@ class PauseSaving(msgspec.Struct, frozen=True, kw_only=True):
     """What a pause leaves unspent and unearned, and what that comes to: below 0 where it costs money."""
 
     seconds: float
+    energy_kwh: float | None
     energy_cost: float | None
     lost_coin_sats: float | None
     lost_revenue: float | None
     saved: float | None
 
 
-def pause_saving(running: Economics, seconds: float, price_per_kwh: float) -> PauseSaving:
-    """`running` is what the machines would do, `price_per_kwh` the mean price while they do not.
+def pause_saving(running: Economics, seconds: float, price_per_kwh: float | None) -> PauseSaving:
+    """`running` is what the machines would do, `price_per_kwh` the price while they do not.
 
     Fixed costs go on and make no difference. Machines that stand still are taken to draw nothing.
     """
     days = seconds / DAY_SECONDS
-    energy_cost = _times(_times(running.day.energy_kwh, days), price_per_kwh)
+    energy_kwh = _times(running.day.energy_kwh, days)
+    energy_cost = _times(energy_kwh, price_per_kwh)
     lost_revenue = _times(running.day.revenue, days)
     return PauseSaving(
         seconds=seconds,
+        energy_kwh=energy_kwh,
         energy_cost=energy_cost,
         lost_coin_sats=_times(running.day.coin_sats, days),
         lost_revenue=lost_revenue,

@@ -11,7 +11,9 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from pool.farm.economics import Economics, PauseSaving, SoloOdds, kilowatts_at_the_meter
+from pool.farm.economics import Economics, SoloOdds, kilowatts_at_the_meter
+from pool.farm.inventory import WHOLE_FARM
+from pool.farm.pause_savings import PauseEntry, Saved, Savings
 from pool.farm.tariff import Period
 from pool.reports.rendering import Column, Form, moment, show
 from pool.wording import coins_text, hashrate_text, span_text
@@ -190,15 +192,46 @@ def standing_still_line(dear_until_us: int | None) -> str:
     return f"machines stand still for the price of power {until}: what they do not do is no loss"
 
 
-def pause_line(saving: PauseSaving, currency: str | None) -> str:
-    """What standing still leaves unspent and unearned, and which of the two is more."""
-    start = f"{span_text(saving.seconds)} of standing still"
-    unspent = f"{money_text(saving.energy_cost, currency)} of power unspent"
-    unearned = f"{money_text(saving.lost_revenue, currency)} of coin unearned"
-    if saving.saved is None:
-        return f"{start}: {unspent}, {unearned}"
-    verb = "cost" if saving.saved < 0 else "save"
-    return f"{start} {verb} {money_text(abs(saving.saved), currency)}: {unspent}, {unearned}"
+# ---------------------------------------------------------------------- pauses
+
+
+def savings_lines(savings: Savings, currency: str | None) -> Iterator[str]:
+    """What each pause that lasts has saved so far, and all of the last 30 days together."""
+    for one in savings.pauses:
+        if one.lasts:
+            yield pause_line(one, currency)
+    together = Saved()
+    for saved in savings.last_30_days.values():
+        together = together.plus(saved)
+    if together.machine_seconds:
+        yield f"pauses of the last 30 days: {_saved_text(together, currency)}"
+
+
+def pause_line(one: PauseEntry, currency: str | None) -> str:
+    """What a pause has left unspent and unearned so far, and which of the two is more."""
+    group = "the whole farm" if one.group == WHOLE_FARM else one.group
+    reason = "for the price of power" if one.by == "price" else "by hand"
+    return (
+        f"{group}, paused {reason} since {moment(one.since_us)} UTC: "
+        f"{_saved_text(one.saved, currency)} in {span_text(one.seconds)}"
+    )
+
+
+def _saved_text(one: Saved, currency: str | None) -> str:
+    """`saved 102 CNY, 180 CNY of power (200 kWh) unspent less 78.00 CNY of coin unearned`; where the coin has
+    had no price, the power alone."""
+    energy = UNKNOWN if one.energy_kwh is None else f"{_digits(one.energy_kwh)} kWh"
+    unspent = f"{energy} of power unspent"
+    if one.energy_cost is not None:
+        unspent = f"{money_text(one.energy_cost, currency)} of power ({energy}) unspent"
+    if one.saved is None:
+        return unspent
+    verb = "cost" if one.saved < 0 else "saved"
+    balance = f"{verb} {money_text(abs(one.saved), currency)}"
+    if one.known_machine_seconds < one.machine_seconds:
+        part = _percent(one.known_machine_seconds / one.machine_seconds)
+        balance += f" in the {part} of the time with all prices known"
+    return f"{balance}: {unspent}, {money_text(one.revenue, currency)} of coin unearned"
 
 
 def period_text(period: Period, zone: datetime.tzinfo) -> str:

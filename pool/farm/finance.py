@@ -14,6 +14,7 @@ from pool.farm.economics import (
     Economics,
     Hashing,
     Network,
+    PauseSaving,
     Prices,
     SoloOdds,
     economics,
@@ -21,6 +22,7 @@ from pool.farm.economics import (
     solo_odds,
     watts_of,
 )
+from pool.farm.pause_savings import Idle, Savings
 from pool.farm.summary import FarmSums
 from pool.farm.tariff import WEEK_SECONDS, Running, Tariff, dear_periods, price_at, running, tariff_of
 
@@ -40,7 +42,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finance(msgspec.Struct, frozen=True, kw_only=True):
-    """The farm's money at one moment. `saved_per_day` is what the pauses in force save, None without any.
+    """The farm's money at one moment. `saved_per_day` is what the pauses in force save in a day, None without
+    any; `savings` is what they and earlier ones have saved.
 
     time_share          of the coming week, while power is cheap enough: days and months are for that
     is_standing_still   machines stand still for the price of power, or come back from that: `measured` is
@@ -58,6 +61,7 @@ class Finance(msgspec.Struct, frozen=True, kw_only=True):
     nameplate: Economics
     solo: SoloOdds | None
     saved_per_day: float | None
+    savings: Savings
     remark: str | None
 
 
@@ -76,7 +80,7 @@ class Treasurer:
         """For which share of the coming week machines run, and what a kWh costs then on average: what a day
         or a month comes to does not change at nightfall."""
         if self.tariff is None:
-            return Running(1.0, self._power.price_per_kwh)
+            return Running(1.0, self._power.price_per_kwh, None)
         bound = self._power.pause_above_price_per_kwh
         return running(self.tariff, bound, now, now + WEEK_SECONDS)
 
@@ -88,7 +92,8 @@ class Treasurer:
         dear = dear_periods(self.tariff, bound, now, WEEK_SECONDS)
         return round(dear[0].end * MICROSECONDS) if dear and dear[0].start <= now else None
 
-    def finance(self, sums: FarmSums, market: Market, now: float) -> Finance:
+    def finance(self, sums: FarmSums, market: Market, now: float, savings: Savings | None = None) -> Finance:
+        """`savings` None: nobody has counted any."""
         price_now, usual = self.price_per_kwh(now), self.usual(now)
         prices = Prices(
             price_per_kwh=usual.price_per_kwh,
@@ -122,19 +127,50 @@ class Treasurer:
             measured=economics(measured, network, prices),
             nameplate=economics(nameplate, network, prices),
             solo=None if network is None else solo_odds(mining_rate, network.work),
-            saved_per_day=self._saved_per_day(sums, network, prices, price_now),
+            saved_per_day=self._saved_per_day(sums, network, prices, price_now, usual),
+            savings=Savings() if savings is None else savings,
             remark=market.remark,
         )
 
     def _saved_per_day(
-        self, sums: FarmSums, network: Network | None, prices: Prices, price_now: float | None
+        self,
+        sums: FarmSums,
+        network: Network | None,
+        prices: Prices,
+        price_now: float | None,
+        usual: Running,
     ) -> float | None:
-        """By the price of this moment: a pause is made for it."""
-        if sums.paused <= 0 or price_now is None:
-            return None
-        watts = self._watts(sums.paused_watts, sums.unlisted_paused)
-        idle = Hashing(hashes_per_second=sums.paused, watts=watts, reject_share=sums.refused)
-        return pause_saving(economics(idle, network, prices), DAY_SECONDS, price_now).saved
+        """By hand for a whole day at the price of this moment: a pause is made for it. For the price for the
+        part of a day in which power is dear, at what it costs then."""
+        by_hand = self._watts(
+            sums.paused_watts - sums.for_price_watts, sums.unlisted_paused - sums.unlisted_for_price
+        )
+        for_price = self._watts(sums.for_price_watts, sums.unlisted_for_price)
+        dear_seconds = (1.0 - usual.time_share) * DAY_SECONDS
+        saved = []
+        for rate, watts, seconds, price in (
+            (sums.paused - sums.for_price, by_hand, DAY_SECONDS, price_now),
+            (sums.for_price, for_price, dear_seconds, usual.dear_price_per_kwh),
+        ):
+            if rate > 0:
+                idle = Hashing(hashes_per_second=rate, watts=watts, reject_share=sums.refused)
+                saved.append(pause_saving(economics(idle, network, prices), seconds, price).saved)
+        known = [one for one in saved if one is not None]
+        return sum(known) if known and len(known) == len(saved) else None
+
+    def worth(self, idle: Idle, market: Market) -> PauseSaving:
+        """What machines save that stand still for some time, at the price of power then."""
+        price = self.price_per_kwh(idle.from_us / MICROSECONDS)
+        prices = Prices(
+            price_per_kwh=price,
+            coin_price=market.coin_price,
+            overhead_factor=self._power.overhead_factor,
+        )
+        hashing = Hashing(
+            hashes_per_second=idle.hashes_per_second,
+            watts=self._watts(idle.watts, idle.unlisted_hashes_per_second),
+        )
+        return pause_saving(economics(hashing, market.network, prices), idle.seconds, price)
 
     def _watts(self, listed: float, unlisted_hashes_per_second: float) -> float | None:
         """None where machines run of which nobody said what they draw."""

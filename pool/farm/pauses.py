@@ -1,8 +1,8 @@
-"""Planned silence: which groups are paused, by hand or by a price, and for how long they were. Pure.
+"""Planned silence: which groups are paused, by hand or by a price. Pure.
 
 A pause of a group is one of everything inside it, and a pause of `all` is one of the farm. Pauses may
-overlap: a machine is paused while any of them lasts. A pause that has ended is kept for three months, since
-uptime and the money saved are told of that long.
+overlap: a machine is paused while any of them lasts. A pause that has ended is kept for three months, and
+what it has saved is told of that long (`pool.farm.pause_savings`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,6 +44,15 @@ class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether it has ended."""
         return self.until_us is not None and self.until_us <= now_us
 
+    @property
+    def end_us(self) -> int:
+        """Without an end, after everything."""
+        return 1 << 62 if self.until_us is None else self.until_us
+
+    def us_within(self, from_us: int, to_us: int) -> int:
+        """How many microseconds of a span it lasts."""
+        return max(0, min(self.end_us, to_us) - max(self.since_us, from_us))
+
 
 def covers(paused: str, group: str) -> bool:
     """Whether a pause of one group is one of the other too."""
@@ -56,7 +65,7 @@ def covers(paused: str, group: str) -> bool:
 def pause_of(pauses: Iterable[Pause], group: str, now_us: int) -> Pause | None:
     """The pause that a group is in, the one that lasts longest; None where it is in none."""
     lasting = [one for one in pauses if one.lasts(now_us) and covers(one.group, group)]
-    return max(lasting, key=_end, default=None)
+    return max(lasting, key=lambda one: one.end_us, default=None)
 
 
 def is_silence_planned(pauses: Sequence[Pause], group: str, now_us: int) -> bool:
@@ -70,28 +79,12 @@ def silence_planned_by(pauses: Sequence[Pause], group: str, now_us: int) -> By |
     planned = [
         one
         for one in pauses
-        if one.since_us <= now_us < _end(one) + RETURNING_US and covers(one.group, group)
+        if one.since_us <= now_us < one.end_us + RETURNING_US and covers(one.group, group)
     ]
     kinds = {one.by for one in planned if one.lasts(now_us)} or {one.by for one in planned}
     if "hand" in kinds:
         return "hand"
     return "price" if kinds else None
-
-
-def paused_us(pauses: Iterable[Pause], group: str, from_us: int, to_us: int) -> int:
-    """How many microseconds of a span a group was paused for; what overlaps counts once."""
-    spans = sorted(
-        (max(one.since_us, from_us), min(_end(one), to_us)) for one in pauses if covers(one.group, group)
-    )
-    total, counted_to = 0, from_us
-    for since_us, until_us in spans:
-        total += max(0, until_us - max(since_us, counted_to))
-        counted_to = max(counted_to, until_us)
-    return total
-
-
-def _end(pause: Pause) -> int:
-    return 1 << 62 if pause.until_us is None else pause.until_us
 
 
 # ---------------------------------------------------------------------- by hand
@@ -118,7 +111,7 @@ def ended(pauses: Iterable[Pause], group: str, now_us: int) -> tuple[tuple[Pause
 
 
 def _kept(pauses: Iterable[Pause], now_us: int) -> tuple[Pause, ...]:
-    young = [one for one in pauses if _end(one) > now_us - KEPT_US and _end(one) > one.since_us]
+    young = [one for one in pauses if one.end_us > now_us - KEPT_US and one.end_us > one.since_us]
     return tuple(sorted(young, key=lambda one: (one.since_us, one.group)))[-MOST_PAUSES:]
 
 

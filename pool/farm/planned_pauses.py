@@ -6,7 +6,7 @@ from config.schema import Settings
 from pool.farm.inventory import WHOLE_FARM
 from pool.farm.pause_file import PauseFile
 from pool.farm.pauses import Pause, PriceStep, priced_pauses
-from pool.farm.tariff import AHEAD_SECONDS, DAY_SECONDS, periods, tariff_of
+from pool.farm.tariff import AHEAD_SECONDS, DAY_SECONDS, WEEK_SECONDS, Tariff, periods, tariff_of
 from pool.logs.events import LogEvent
 from pool.logs.log import Log
 
@@ -43,8 +43,15 @@ class PlannedPauses:
     def _by_price(self, unix: float) -> list[Pause]:
         if self._bound is None or self._tariff is None:
             return []
-        steps = [
-            PriceStep(round(one.start * MICROSECONDS), one.price_per_kwh)
-            for one in periods(self._tariff, unix - DAY_SECONDS, unix + AHEAD_SECONDS)
-        ]
-        return priced_pauses(WHOLE_FARM, self._bound, steps)
+        return price_pauses(self._tariff, self._bound, unix)
+
+
+def price_pauses(tariff: Tariff, bound: float, unix: float) -> list[Pause]:
+    """Of the farm, while power costs more than `bound`: those of the last day and of the next two. One that
+    lasts began within a week, since some hours of each are cheap; by its beginning it is known again."""
+    steps = [
+        PriceStep(round(one.start * MICROSECONDS), one.price_per_kwh)
+        for one in periods(tariff, unix - WEEK_SECONDS, unix + AHEAD_SECONDS)
+    ]
+    yesterday_us = round((unix - DAY_SECONDS) * MICROSECONDS)
+    return [one for one in priced_pauses(WHOLE_FARM, bound, steps) if not one.is_over(yesterday_us)]

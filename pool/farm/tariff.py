@@ -47,10 +47,12 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Running(msgspec.Struct, frozen=True):
-    """Which share of the time machines run, and the mean price of power then; None where they never do."""
+    """Which share of the time machines run, and the mean price of power then; None where they never do. The
+    same of the rest of the time, in which it is too dear."""
 
     time_share: float
     price_per_kwh: float | None
+    dear_price_per_kwh: float | None
 
 
 def tariff_of(power: PowerSettings) -> Tariff | None:
@@ -89,10 +91,18 @@ def running(tariff: Tariff, bound: float | None, start: float, end: float) -> Ru
     ValueError where no time passes."""
     if not start < end:
         raise ValueError("a share of time needs an interval that lasts")
-    kept = [part for part in periods(tariff, start, end) if bound is None or part.price_per_kwh <= bound]
-    seconds = math.fsum(part.seconds for part in kept)
-    paid = math.fsum(part.seconds * part.price_per_kwh for part in kept)
-    return Running(seconds / (end - start), paid / seconds if seconds else None)
+    cheap: list[Period] = []
+    dear: list[Period] = []
+    for part in periods(tariff, start, end):
+        (cheap if bound is None or part.price_per_kwh <= bound else dear).append(part)
+    seconds = math.fsum(part.seconds for part in cheap)
+    return Running(seconds / (end - start), _mean(cheap), _mean(dear))
+
+
+def _mean(parts: list[Period]) -> float | None:
+    """None of no time at all."""
+    seconds = math.fsum(part.seconds for part in parts)
+    return math.fsum(part.seconds * part.price_per_kwh for part in parts) / seconds if seconds else None
 
 
 def dear_periods(

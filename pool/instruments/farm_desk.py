@@ -20,6 +20,8 @@ from pool.farm.hashrate import RateWindowState
 from pool.farm.inventory import TERA
 from pool.farm.observation import Observation
 from pool.farm.opening import InventoryUnusable, open_places, places_by_name
+from pool.farm.pause_savings import LedgerMemory, PauseLedger
+from pool.farm.pauses import Pause
 from pool.farm.places import Places
 from pool.farm.planned_pauses import PlannedPauses
 from pool.farm.rate_windows import RateWindows
@@ -46,6 +48,7 @@ class DeskMemory(msgspec.Struct, frozen=True):
     floor: FloorMemory
     windows: dict[str, RateWindowState]
     losses: LossesMemory
+    pause_ledger: LedgerMemory
 
 
 class FarmDesk:
@@ -81,7 +84,9 @@ class FarmDesk:
         self._windows = RateWindows(now, None if memory is None else memory.windows)
         self.losses = StaleLosses(now, None if memory is None else memory.losses)
         self._planned = PlannedPauses(settings)
+        self._pauses: tuple[Pause, ...] = ()
         self._treasurer = Treasurer(farm.power)
+        self._ledger = PauseLedger(farm.power.currency, None if memory is None else memory.pause_ledger)
         self._coin_price = farm.power.coin_price
         self._remark: str | None = None
         self._priced_at = 0.0
@@ -125,9 +130,20 @@ class FarmDesk:
             path = self._settings.farm.power.coin_price_file
             if path is not None:
                 self._read_coin_price(Path(path), unix)
-        pauses = self._planned.at(unix)
+        self._pauses = self._planned.at(unix)
         now_us = round(unix * MICROSECONDS)
-        self.floor.advance(now, now_us, pauses, is_working=is_working, missing_seconds=missing_seconds)
+        self.floor.advance(now, now_us, self._pauses, is_working=is_working, missing_seconds=missing_seconds)
+
+    def count_pauses(self, market_network: Network | None) -> None:
+        """Take down what pauses save; to be called after `advance`, and worth a look once a minute."""
+        unix, market = self._unix_time(), self._market(market_network)
+        self._ledger.count(
+            self.floor.time,
+            round(unix * MICROSECONDS),
+            self._pauses,
+            self.floor.glances,
+            lambda idle: self._treasurer.worth(idle, market),
+        )
 
     def _read_coin_price(self, path: Path, unix: float) -> None:
         power = self._settings.farm.power
@@ -161,8 +177,11 @@ class FarmDesk:
         )
 
     def _finance(self, sums: FarmSums, market_network: Network | None, unix: float) -> Finance:
-        market = Market(network=market_network, coin_price=self._coin_price, remark=self._remark)
-        return self._treasurer.finance(sums, market, unix)
+        savings = self._ledger.savings(round(unix * MICROSECONDS))
+        return self._treasurer.finance(sums, self._market(market_network), unix, savings)
+
+    def _market(self, market_network: Network | None) -> Market:
+        return Market(network=market_network, coin_price=self._coin_price, remark=self._remark)
 
     def _losses_per_day(self, market_network: Network | None) -> dict[str, float] | None:
         """In satoshis by cause; None before a node has told what work is worth."""
@@ -190,7 +209,9 @@ class FarmDesk:
         return {path for member in self.floor.members.values() for _, path in member.place.groups()}
 
     def export(self) -> DeskMemory:
-        return DeskMemory(self.floor.export(), self._windows.export(), self.losses.export())
+        return DeskMemory(
+            self.floor.export(), self._windows.export(), self.losses.export(), self._ledger.export()
+        )
 
 
 def _own_accounts(settings: Settings) -> frozenset[str] | None:

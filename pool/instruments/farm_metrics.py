@@ -4,11 +4,13 @@ A machine and a group have six series each at most; `metrics.workers_limit` cuts
 counted.
 """
 
+from pool.farm.pauses import By
 from pool.farm.rate_windows import WINDOWS
 from pool.instruments.metric import Metric, counter, gauge
 
 STATES = ("ok", "new", "low", "silent", "rejecting", "paused")
 BASES = ("measured", "nameplate")
+PAUSED_BY: tuple[By, ...] = ("hand", "price")
 _WINDOW = tuple(WINDOWS)
 _MACHINE = {"account": "its address", "worker": "its name", "group": "where it stands"}
 _GROUP = {"group": "a path like hall-a/row-3"}
@@ -58,6 +60,14 @@ FARM_METRICS: tuple[Metric, ...] = (
     gauge("break_even_coin_price", "Price of a coin at which the profit is 0.", basis=BASES),
     gauge("coin_price", "Price of a coin, in the currency."),
     gauge("pause_saved_per_day", "What the pauses in force save in a day, in the currency."),
+    gauge(
+        "pause_saved_30_days",
+        "What pauses have saved in 30 days, in the currency; negative: they cost it.",
+        by=PAUSED_BY,
+    ),
+    gauge(
+        "pause_unspent_kwh_30_days", "Energy at the meter that pauses left unspent in 30 days.", by=PAUSED_BY
+    ),
     gauge("solo_block_wait_seconds", "Expected time to a block of one's own at this hashrate."),
     gauge("solo_block_chance_30_days_ratio", "Chance of a block within 30 days."),
     gauge("solo_block_chance_year_ratio", "Chance of a block within 365 days."),

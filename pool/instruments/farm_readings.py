@@ -8,10 +8,13 @@ from pool.farm.floor import Floor
 from pool.farm.hashrate import Rate
 from pool.farm.machine_state import Glance, MachineState
 from pool.farm.member import Member
+from pool.farm.pause_savings import Saved
 from pool.farm.summary import FarmSums, Glances, GroupLine
 from pool.gateway.readings import Reading
+from pool.instruments.farm_metrics import PAUSED_BY
 
 MOST_INCIDENTS = 200  # single machines are one each; a farm in such a state has an operator who looks already
+NOTHING_SAVED = Saved(energy_kwh=0.0, saved=0.0)
 
 
 def farm_readings(sums: FarmSums, rates: Mapping[str, Rate]) -> Iterator[Reading]:
@@ -101,10 +104,20 @@ def money_readings(finance: Finance) -> Iterator[Reading]:
     yield from _known("power_price_per_kwh", finance.price_per_kwh)
     yield from _known("coin_price", finance.coin_price)
     yield from _known("pause_saved_per_day", finance.saved_per_day)
+    yield from _saved_in_30_days(finance)
     if finance.solo is not None:
         yield from _known("solo_block_wait_seconds", finance.solo.expected_wait_seconds)
         yield ("solo_block_chance_30_days_ratio", ()), finance.solo.chance_in_30_days
         yield ("solo_block_chance_year_ratio", ()), finance.solo.chance_in_365_days
+
+
+def _saved_in_30_days(finance: Finance) -> Iterator[Reading]:
+    """Where nothing was paused it is known that nothing was saved."""
+    for by in PAUSED_BY:
+        sums = finance.savings.last_30_days.get(by, NOTHING_SAVED)
+        yield from _known("pause_unspent_kwh_30_days", sums.energy_kwh, by)
+        if finance.currency is not None:
+            yield from _known("pause_saved_30_days", sums.saved, by)
 
 
 def _economics(basis: str, one: Economics) -> Iterator[Reading]:

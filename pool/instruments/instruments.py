@@ -158,6 +158,7 @@ class Instruments:
             board.looked(now)
             self._let_go(now)
             self.desk.advance(board.now, board.missing_seconds, is_working=self._is_working)
+            self.desk.count_pauses(self.network())
             self._sizes.look(board.gateways, now)
         except (OSError, SpoolError) as error:
             if str(error) != self._trouble:

@@ -8,6 +8,7 @@ from pool.farm.economics_text import (
     EconomicsReport,
     money_text,
     report_lines,
+    savings_lines,
     solo_line,
     standing_still_line,
     time_share_line,
@@ -124,6 +125,7 @@ def _money_lines(finance: Finance) -> list[str]:
     if finance.saved_per_day is not None:
         verb = "cost" if finance.saved_per_day < 0 else "save"
         lines.append(f"pauses {verb} {money_text(abs(finance.saved_per_day), finance.currency)} a day")
+    lines.extend(savings_lines(finance.savings, finance.currency))
     return lines
 
 

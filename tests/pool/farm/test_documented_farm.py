@@ -13,12 +13,13 @@ from config.loading import load
 from config.payout_schema import PLACEHOLDER_ADDRESS
 from config.schema import Settings
 from pool.commands.farm_view import print_farm
-from pool.farm.economics import Network
+from pool.farm.economics import Network, PauseSaving
 from pool.farm.finance import Market, Treasurer
 from pool.farm.floor import Floor
 from pool.farm.floor_rules import FloorRules
 from pool.farm.hashrate import RateWindow
 from pool.farm.observation import MachineKey, Observation, Refusals, Shares, TipSeen
+from pool.farm.pause_savings import Idle, PauseLedger
 from pool.farm.pauses import Pause
 from pool.farm.places import Places
 from pool.farm.rate_windows import WINDOWS
@@ -40,6 +41,7 @@ HALVED, REJECTING, SURVIVORS = "a-3-6-11", "a-3-8-2", ("a-3-7-0", "a-3-7-1")
 NETWORK = Network(  # as in test_founding_farm: 1 October 2014
     work=work_of_target(target_from_bits(0x181FB893)), subsidy_sats=2_500_000_000, mean_fees_sats=10_000_000
 )
+MARKET = Market(network=NETWORK, coin_price=2_350.0)
 PAUSED = Pause("a/row-3/rack-9", round((BEGIN + 30 * MINUTE) * 1e6), None, "fans")
 
 
@@ -51,6 +53,8 @@ class Story:
         rules = FloorRules(expected_hashes_per_second=RATE)
         self.floor = Floor(rules, Places(pattern=settings.farm.name_pattern), BEGIN)
         self.losses = StaleLosses(BEGIN)
+        self.ledger = PauseLedger(settings.farm.power.currency)
+        self.treasurer = Treasurer(settings.farm.power)
         self.windows = {label: RateWindow(seconds, BEGIN) for label, seconds in WINDOWS.items()}
         self._chance = random.Random(2)
         self._names = [f"a-3-{rack}-{place}" for rack in RACKS for place in range(PLACES)]
@@ -69,8 +73,13 @@ class Story:
                 seen.tips.append(self._tip(at))
             self._take(seen)
             pauses = [PAUSED] if at * 1e6 >= PAUSED.since_us else []
-            self.floor.advance(at, round(at * 1e6), pauses, is_working=True)
+            now_us = round(at * 1e6)
+            self.floor.advance(at, now_us, pauses, is_working=True)
+            self.ledger.count(self.floor.time, now_us, pauses, self.floor.glances, self._worth)
         return at
+
+    def _worth(self, idle: Idle) -> PauseSaving:
+        return self.treasurer.worth(idle, MARKET)
 
     def _mine(self, name: str, minute: float, seen: Observation) -> None:
         """One second of a machine: a share with a chance of one in four."""
@@ -108,13 +117,13 @@ def told(settings: Settings) -> FarmReport:
     story = Story(settings)
     at = story.run()
     glances = story.floor.glances()
-    sums = farm_sums(glances)
+    finance = story.treasurer.finance(farm_sums(glances), MARKET, at, story.ledger.savings(round(at * 1e6)))
     per_hash = (NETWORK.subsidy_sats + 10_000_000) / NETWORK.work
     return farm_report(
         story.floor,
         glances,
         {label: window.estimate(at) for label, window in story.windows.items()},
-        Treasurer(settings.farm.power).finance(sums, Market(network=NETWORK, coin_price=2_350.0), at),
+        finance,
         lambda work: work * SHA256D_DIFFICULTY_1 / 2**256,
         None,
         round(at * 1e6),

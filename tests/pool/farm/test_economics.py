@@ -161,7 +161,7 @@ def test_watts_follow_from_what_a_terahash_takes() -> None:
 def test_a_pause_saves_what_power_costs_beyond_the_coin() -> None:
     # In 6 hours 9 kWh are not used, at 20: 180; and 0.78 coins are not found, at 100: 78.
     found = pause_saving(economics(HASHING, NETWORK, PRICES), 6 * 3_600, price_per_kwh=20)
-    assert found.energy_cost == pytest.approx(180)
+    assert (found.energy_kwh, found.energy_cost) == (pytest.approx(9), pytest.approx(180))
     assert found.lost_coin_sats == pytest.approx(78_000_000)
     assert (found.lost_revenue, found.saved) == (pytest.approx(78), pytest.approx(102))
 
@@ -175,6 +175,12 @@ def test_what_a_pause_saves_is_unknown_without_the_coins_price() -> None:
     found = pause_saving(economics(HASHING, NETWORK, UNKNOWN_COIN), 3_600, price_per_kwh=1)
     assert found.energy_cost == pytest.approx(1)  # no overhead in these prices
     assert (found.lost_revenue, found.saved) == (None, None)
+
+
+def test_the_power_that_a_pause_leaves_unspent_is_known_without_its_price() -> None:
+    found = pause_saving(economics(HASHING, NETWORK, UNKNOWN_PRICE), 6 * 3_600, price_per_kwh=None)
+    assert found.energy_kwh == pytest.approx(6)  # no overhead in these prices
+    assert (found.energy_cost, found.saved) == (None, None)
 
 
 # ---------------------------------------------------------------------- mining alone

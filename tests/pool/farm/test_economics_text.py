@@ -4,10 +4,11 @@ import datetime
 import io
 import re
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from pool.farm.economics import Hashing, Network, PauseSaving, Prices, SoloOdds, economics, solo_odds
+from pool.farm.economics import Hashing, Network, Prices, SoloOdds, economics, solo_odds
 from pool.farm.economics_text import (
     EconomicsReport,
     money_text,
@@ -15,9 +16,12 @@ from pool.farm.economics_text import (
     period_text,
     print_report,
     report_lines,
+    savings_lines,
     solo_line,
     verdict_line,
 )
+from pool.farm.pause_savings import PauseEntry, Saved, Savings
+from pool.farm.pauses import By
 from pool.farm.tariff import Period
 
 # 1,000 hashes a second find one block a day; see test_economics.py for the arithmetic.
@@ -175,17 +179,68 @@ def test_the_odds_of_mining_alone_are_a_sentence() -> None:
     assert solo_line(solo_odds(0, 1)) == "mining alone: nothing hashes, and no block will be found"
 
 
-def test_a_pause_says_what_it_saves_or_costs() -> None:
-    saving = PauseSaving(seconds=21_600, energy_cost=180, lost_coin_sats=78e6, lost_revenue=78, saved=102)
-    assert pause_line(saving, "CNY") == (
-        "6 hours of standing still save 102 CNY: 180 CNY of power unspent, 78.00 CNY of coin unearned"
+NOON_US = 1_412_164_800_000_000  # 1 October 2014, 12:00 in UTC
+SIX_HOURS = Saved(
+    machine_seconds=43_200,
+    known_machine_seconds=43_200,
+    energy_kwh=200,
+    energy_cost=180,
+    coin_sats=78e6,
+    revenue=78,
+    saved=102,
+)
+
+
+def entry(saved: Saved, *, group: str = "hall-a", by: By = "hand", lasts: bool = True) -> PauseEntry:
+    return PauseEntry(
+        group=group,
+        by=by,
+        since_us=NOON_US,
+        until_us=NOON_US + 21_600_000_000,
+        lasts=lasts,
+        seconds=21_600,
+        saved=saved,
     )
-    costing = PauseSaving(seconds=21_600, energy_cost=9, lost_coin_sats=78e6, lost_revenue=78, saved=-69)
-    assert pause_line(costing, "CNY").startswith("6 hours of standing still cost 69.00 CNY: ")
-    unknown = PauseSaving(seconds=21_600, energy_cost=9, lost_coin_sats=None, lost_revenue=None, saved=None)
-    assert pause_line(unknown, "CNY") == (
-        "6 hours of standing still: 9.00 CNY of power unspent, – of coin unearned"
+
+
+def test_a_pause_says_what_it_has_saved_or_cost() -> None:
+    assert pause_line(entry(SIX_HOURS), "CNY") == (
+        "hall-a, paused by hand since 2014-10-01 12:00 UTC: "
+        "saved 102 CNY: 180 CNY of power (200 kWh) unspent, 78.00 CNY of coin unearned in 6 hours"
     )
+    costing = msgspec.structs.replace(SIX_HOURS, energy_cost=9.0, saved=-69.0)
+    assert pause_line(entry(costing, group="all", by="price"), "CNY").startswith(
+        "the whole farm, paused for the price of power since 2014-10-01 12:00 UTC: cost 69.00 CNY: 9.00 CNY "
+    )
+
+
+def test_without_a_price_of_the_coin_a_pause_has_left_power_unspent() -> None:
+    unsold = Saved(machine_seconds=43_200, energy_kwh=200, energy_cost=180, coin_sats=78e6)
+    assert pause_line(entry(unsold), "CNY").endswith(": 180 CNY of power (200 kWh) unspent in 6 hours")
+    unpriced = Saved(machine_seconds=43_200, energy_kwh=200)
+    assert pause_line(entry(unpriced), None).endswith(": 200 kWh of power unspent in 6 hours")
+
+
+def test_where_prices_were_unknown_for_some_of_the_time_it_is_told() -> None:
+    halfway = msgspec.structs.replace(SIX_HOURS, known_machine_seconds=21_600.0, saved=12.0)
+    assert "saved 12.00 CNY in the 50 % of the time with all prices known: 180 CNY of power" in pause_line(
+        entry(halfway), "CNY"
+    )
+
+
+def test_pauses_that_last_have_a_line_each_and_all_of_30_days_one_together() -> None:
+    by_price = msgspec.structs.replace(SIX_HOURS, saved=-2.0, energy_kwh=100.0, energy_cost=76.0)
+    savings = Savings(
+        (entry(SIX_HOURS, group="old", lasts=False), entry(SIX_HOURS)), {"hand": SIX_HOURS, "price": by_price}
+    )
+    lasting, together = savings_lines(savings, "CNY")
+    assert lasting.startswith("hall-a, paused by hand ")
+    # 102 − 2, 180 + 76, 200 + 100 and 78 + 78
+    assert together == (
+        "pauses of the last 30 days: "
+        "saved 100 CNY: 256 CNY of power (300 kWh) unspent, 156 CNY of coin unearned"
+    )
+    assert list(savings_lines(Savings(), "CNY")) == []
 
 
 def test_a_period_is_told_by_the_clock_on_the_wall() -> None:

@@ -147,6 +147,8 @@ def test_by_day_it_stands_still_and_nothing_but_what_is_measured_is_another_figu
     assert (found.measured.day.coin_sats, found.measured.day.energy_cost) == (0, 0)
     assert found.solo is not None
     assert found.solo.expected_wait_seconds == pytest.approx(8.61528 * 86_400, rel=1e-5)
+    # 16 hours a day: 11,520 kWh × 0.9 = 10,368 CNY unspent, two thirds of 20,539.7 unearned
+    assert found.saved_per_day == pytest.approx(10_368 - 13_693.13, abs=0.2)
 
 
 def test_who_is_paused_by_hand_is_no_part_of_the_nameplate_while_power_is_dear() -> None:

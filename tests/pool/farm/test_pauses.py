@@ -1,8 +1,6 @@
 """Planned silence: what a pause covers, how long it counts, how it ends; by hand and by a price."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pool.farm.pauses import (
     KEPT_US,
@@ -13,11 +11,10 @@ from pool.farm.pauses import (
     covers,
     ended,
     pause_of,
-    paused_us,
     priced_pauses,
     silence_planned_by,
 )
-from tests.pool.farm.building import MINUTE, NOON, SECOND
+from tests.pool.farm.building import MINUTE, NOON
 
 HOUR = 60 * MINUTE
 
@@ -84,36 +81,19 @@ def test_a_hand_goes_before_the_price_and_what_lasts_before_what_is_over() -> No
     assert silence_planned_by(pauses[1:], "hall-a", NOON + 2 * HOUR) == "hand"
 
 
-def test_paused_time_counts_once_and_only_within_the_span() -> None:
-    pauses = [
-        Pause("all", NOON, NOON + 2 * HOUR),
-        Pause("hall-a", NOON + HOUR, NOON + 3 * HOUR),
-        Pause("hall-a", NOON + 5 * HOUR),
-        Pause("hall-b", NOON, NOON + 9 * HOUR),
-    ]
-    # from half past twelve: two and a half hours of the first two, and one of the third until six
-    span = (NOON + HOUR // 2, NOON + 6 * HOUR)
-    assert paused_us(pauses, "hall-a/row-1", *span) == 3 * HOUR + HOUR // 2
-    assert paused_us(pauses, "hall-c", *span) == HOUR + HOUR // 2
-    assert paused_us([], "hall-a", *span) == 0
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30) | st.none()), max_size=6),
-    st.integers(0, 60),
-    st.integers(0, 60),
+@pytest.mark.parametrize(
+    ("pause", "hours"),
+    [
+        (Pause("a", NOON, NOON + HOUR), 1),
+        (Pause("a", NOON - HOUR, NOON + HOUR), 1),
+        (Pause("a", NOON + HOUR), 1),  # lasts on
+        (Pause("a", NOON - HOUR), 2),
+        (Pause("a", NOON - HOUR, NOON), 0),
+        (Pause("a", NOON + 2 * HOUR), 0),
+    ],
 )
-def test_paused_time_is_the_seconds_that_were_paused(
-    spans: list[tuple[int, int | None]], start: int, length: int
-) -> None:
-    pauses = [
-        Pause("a", since * SECOND, None if seconds is None else (since + seconds) * SECOND)
-        for since, seconds in spans
-    ]
-    counted = sum(
-        pause_of(pauses, "a", second * SECOND) is not None for second in range(start, start + length)
-    )
-    assert paused_us(pauses, "a", start * SECOND, (start + length) * SECOND) == counted * SECOND
+def test_of_a_pause_the_time_within_a_span_counts(pause: Pause, hours: int) -> None:
+    assert pause.us_within(NOON, NOON + 2 * HOUR) == hours * HOUR
 
 
 def test_pausing_again_moves_the_end() -> None:

@@ -178,9 +178,13 @@ def test_machines_that_pause_run_for_the_rest_of_the_time_at_its_price() -> None
     # 6 hours at 1 and 16 at 2 are 38 in 22, of 24; without a bound 46 in 24
     paused = running(steps, 2, day, day + 24 * HOUR)
     assert (paused.time_share, paused.price_per_kwh) == (pytest.approx(22 / 24), pytest.approx(38 / 22))
+    assert paused.dear_price_per_kwh == pytest.approx(4)
     always = running(steps, None, day, day + 24 * HOUR)
     assert (always.time_share, always.price_per_kwh) == (1, pytest.approx(46 / 24))
-    assert running(steps, 3, day + 6 * HOUR, day + 8 * HOUR) == Running(0, None)
+    assert always.dear_price_per_kwh is None
+    assert running(steps, 3, day + 6 * HOUR, day + 8 * HOUR) == Running(0, None, 4)
+    # 2 hours at 4 and 16 at 2 are 40 in 18
+    assert running(steps, 1, day, day + 24 * HOUR).dear_price_per_kwh == pytest.approx(40 / 18)
     with pytest.raises(ValueError, match="interval"):
         running(steps, 2, day, day)
 

@@ -62,6 +62,7 @@ class Desk:
                     seen.shares[account, worker] = Shares(1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK)
             self.desk.observe("gateway-0", seen)
             self.desk.advance(self.now + second, 0.0, is_working=True)
+            self.desk.count_pauses(NETWORK)
         self.now += seconds
 
     def shown(self, network: Network | None = None) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -118,6 +119,31 @@ def test_power_below_the_bound_pauses_nobody(tmp_path: Path) -> None:
     shown = made.shown()
     assert shown["farm_machines", ("paused",)] == 0
     assert shown["power_cost_per_day", ("nameplate",)] == pytest.approx(7.2)
+
+
+def test_what_a_pause_has_saved_is_shown_told_and_remembered(tmp_path: Path) -> None:
+    """Ten minutes of a dear morning."""
+    power = msgspec.structs.replace(DEAR_BY_DAY, coin_price=1_000.0)
+    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", unix=EIGHT + 3_600, power=power)
+    made.run(601)
+    shown = made.shown(NETWORK)
+    # 3 kW × 600 s = 0.5 kWh at 0.5; 10^12 × 600 / 10^20 × 3.125 = 1.875e-5 coins at 1,000: 0.25 − 0.01875
+    assert shown["pause_unspent_kwh_30_days", ("price",)] == pytest.approx(0.5)
+    assert shown["pause_saved_30_days", ("price",)] == pytest.approx(0.23125)
+    assert shown["pause_saved_30_days", ("hand",)] == shown["pause_unspent_kwh_30_days", ("hand",)] == 0
+    report = made.desk.report(None, NETWORK)
+    [entry] = report.finance.savings.pauses
+    assert (entry.group, entry.by, entry.since_us, entry.seconds) == ("all", "price", EIGHT * 1e6, 600)
+    assert any(
+        line.startswith(
+            "the whole farm, paused for the price of power since 2026-11-30 08:00 UTC: saved 0.23"
+        )
+        for line in report.money_lines
+    )
+    assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(report)), FarmReport) == report
+    memory = msgspec.msgpack.decode(msgspec.msgpack.encode(made.desk.export()), type=DeskMemory)
+    later = FarmDesk(made.settings, made.now, memory, unix_time=made.unix_time)
+    assert later.report(None, NETWORK).finance.savings == report.finance.savings
 
 
 def test_machines_beyond_the_limit_are_cut_and_counted_those_at_fault_are_not(tmp_path: Path) -> None:
