@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from pool.farm.economics_text import MONEY, EconomicsReport, MoneyRow, money_rows
+from pool.farm.economics_text import MONEY, MoneyRow, money_rows
 from pool.farm.summary import GroupLine, MachineLine
 from pool.reports.farm import MOST_SHOWN, FarmReport, headline, loss_lines, rates_line
 from pool.reports.rendering import Column, Form, show
@@ -70,12 +70,8 @@ def _money(report: FarmReport, console: Console) -> None:
     if not report.money_lines:
         return
     console.print()
-    finance = report.finance
     if report.has_money:
-        both = EconomicsReport(
-            currency=finance.currency, measured=finance.measured, nameplate=finance.nameplate
-        )
-        show(money_rows(both), MONEY, MoneyRow, Form.TABLE, console, empty="")
+        show(money_rows(report.finance), MONEY, MoneyRow, Form.TABLE, console, empty="")
     for line in report.money_lines:
         _say(console, line)
 

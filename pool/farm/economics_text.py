@@ -4,35 +4,19 @@ It reckons nothing. Money is shown to as many digits as an estimate deserves; wh
 the sentence below the table says which input it lacks.
 """
 
-import datetime
 from collections.abc import Callable, Iterator
 
 import msgspec
-from rich.console import Console
-from rich.text import Text
 
 from pool.farm.economics import Economics, SoloOdds, kilowatts_at_the_meter
+from pool.farm.finance import Finance
 from pool.farm.inventory import WHOLE_FARM
 from pool.farm.pause_savings import PauseEntry, Saved, Savings
-from pool.farm.tariff import Period
-from pool.reports.rendering import Column, Form, moment, show
+from pool.reports.rendering import Column, moment
 from pool.wording import coins_text, hashrate_text, span_text
 
 UNKNOWN = "–"
 NEARLY_CERTAIN = 0.999
-
-
-class EconomicsReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What is shown together. `currency` None: no money is set. `nameplate` None: nobody said what machines
-    should do. `remarks` are lines of others, as that the file with the coin's price is too old. While
-    machines stand still for the price of power, what is measured is no verdict: `is_standing_still`."""
-
-    currency: str | None
-    measured: Economics
-    nameplate: Economics | None = None
-    solo: SoloOdds | None = None
-    remarks: tuple[str, ...] = ()
-    is_standing_still: bool = False
 
 
 class MoneyRow(msgspec.Struct, frozen=True):
@@ -50,37 +34,37 @@ MONEY: tuple[Column[MoneyRow], ...] = (
 )
 
 
-def print_report(report: EconomicsReport, console: Console) -> None:
-    """The table, then the sentences."""
-    columns = MONEY if report.nameplate is not None else MONEY[:2]
-    show(money_rows(report), columns, MoneyRow, Form.TABLE, console, empty="")
-    for line in report_lines(report):
-        console.print(Text(line), soft_wrap=True)
-
-
-def report_lines(report: EconomicsReport) -> Iterator[str]:
-    """The sentences alone: remarks, whether it pays, mining alone."""
-    yield from report.remarks
-    if not report.is_standing_still:
-        yield verdict_line("as measured", report.measured, report.currency)
-    if report.nameplate is not None:
-        yield verdict_line("by nameplate", report.nameplate, report.currency)
-    if report.solo is not None:
-        yield solo_line(report.solo)
+def money_lines(finance: Finance) -> Iterator[str]:
+    """The sentences below the table: remarks, whether it pays, mining alone, pauses. While machines stand
+    still for the price of power, what is measured is no verdict."""
+    if finance.remark is not None:
+        yield finance.remark
+    if finance.time_share < 1:
+        yield time_share_line(finance.time_share)
+    if finance.is_standing_still:
+        yield standing_still_line(finance.dear_until_us)
+    else:
+        yield verdict_line("as measured", finance.measured, finance.currency)
+    yield verdict_line("by nameplate", finance.nameplate, finance.currency)
+    if finance.solo is not None:
+        yield solo_line(finance.solo)
+    if finance.saved_per_day is not None:
+        verb = "cost" if finance.saved_per_day < 0 else "save"
+        yield f"pauses {verb} {money_text(abs(finance.saved_per_day), finance.currency)} a day"
+    yield from savings_lines(finance.savings, finance.currency)
 
 
 # ---------------------------------------------------------------------- the table
 
 
-def money_rows(report: EconomicsReport) -> list[MoneyRow]:
-    """One row a figure; money in the report's currency."""
+def money_rows(finance: Finance) -> list[MoneyRow]:
+    """One row a figure; money in the currency of the settings."""
 
     def row(what: str, text: Callable[[Economics], str]) -> MoneyRow:
-        nameplate = UNKNOWN if report.nameplate is None else text(report.nameplate)
-        return MoneyRow(what, text(report.measured), nameplate)
+        return MoneyRow(what, text(finance.measured), text(finance.nameplate))
 
     def money(what: str, amount: Callable[[Economics], float | None]) -> MoneyRow:
-        return row(what, lambda one: money_text(amount(one), report.currency))
+        return row(what, lambda one: money_text(amount(one), finance.currency))
 
     return [
         row("hashrate", lambda one: hashrate_text(one.hashing.hashes_per_second)),
@@ -232,12 +216,3 @@ def _saved_text(one: Saved, currency: str | None) -> str:
         part = _percent(one.known_machine_seconds / one.machine_seconds)
         balance += f" in the {part} of the time with all prices known"
     return f"{balance}: {unspent}, {money_text(one.revenue, currency)} of coin unearned"
-
-
-def period_text(period: Period, zone: datetime.tzinfo) -> str:
-    """`Wed 08:00 to Thu 00:00`, by the clock that the tariff goes by."""
-    return f"{_clock(period.start, zone)} to {_clock(period.end, zone)}"
-
-
-def _clock(at: float, zone: datetime.tzinfo) -> str:
-    return datetime.datetime.fromtimestamp(at, zone).strftime("%a %H:%M")

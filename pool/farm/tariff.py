@@ -1,4 +1,4 @@
-"""What a kilowatt-hour costs at an instant, when that changes, what it costs on average; it measures nothing.
+"""What a kilowatt-hour costs at an instant, until when, what it costs on average; it measures nothing.
 
 Tariffs go by the clock on the wall, instants are Unix seconds. As long as nobody moves that clock against UTC
 (summer time) both run alike, and the next change of a price is found by counting minutes. Where it is moved
@@ -10,7 +10,6 @@ import datetime
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -22,8 +21,6 @@ DAY_SECONDS = 86_400
 WEEK_SECONDS = 7 * DAY_SECONDS  # means over whole weeks have weekdays and weekends in their right proportion
 AHEAD_SECONDS = 2 * DAY_SECONDS
 _LONGEST_STEP_SECONDS = DAY_SECONDS  # no wall clock is changed twice within a day
-_HORIZON_SECONDS = 2 * WEEK_SECONDS + DAY_SECONDS
-# A price for one hour of Sunday can fall into the one that summer time leaves out, and comes a week later.
 
 
 class Tariff(msgspec.Struct, frozen=True):
@@ -69,12 +66,6 @@ def price_at(tariff: Tariff, now: float) -> float:
     """Of a kilowatt-hour that is used at this instant."""
     minute = _wall_seconds(tariff, math.floor(now))[0] // 60
     return tariff.steps[bisect_right(tariff.steps, minute, key=lambda step: step[0]) - 1][1]
-
-
-def next_change(tariff: Tariff, now: float) -> Period | None:
-    """The price that comes next, from when and until when at most 15 days from now; None where it stays."""
-    _, *following = islice(periods(tariff, now, now + _HORIZON_SECONDS), 2)
-    return following[0] if following else None
 
 
 def mean_price(tariff: Tariff, start: float, end: float) -> float:

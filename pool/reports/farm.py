@@ -4,15 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from pool.farm.economics_text import (
-    EconomicsReport,
-    money_text,
-    report_lines,
-    savings_lines,
-    solo_line,
-    standing_still_line,
-    time_share_line,
-)
+from pool.farm.economics_text import money_lines, solo_line
 from pool.farm.finance import Finance
 from pool.farm.floor import Floor
 from pool.farm.hashrate import Rate
@@ -108,25 +100,7 @@ def _money_lines(finance: Finance) -> list[str]:
     """Where nothing of money is set there is still a block to be found."""
     if not _has_money(finance):
         return [] if finance.solo is None else [solo_line(finance.solo)]
-    remarks = [] if finance.remark is None else [finance.remark]
-    if finance.time_share < 1:
-        remarks.append(time_share_line(finance.time_share))
-    if finance.is_standing_still:
-        remarks.append(standing_still_line(finance.dear_until_us))
-    report = EconomicsReport(
-        currency=finance.currency,
-        measured=finance.measured,
-        nameplate=finance.nameplate,
-        solo=finance.solo,
-        remarks=tuple(remarks),
-        is_standing_still=finance.is_standing_still,
-    )
-    lines = list(report_lines(report))
-    if finance.saved_per_day is not None:
-        verb = "cost" if finance.saved_per_day < 0 else "save"
-        lines.append(f"pauses {verb} {money_text(abs(finance.saved_per_day), finance.currency)} a day")
-    lines.extend(savings_lines(finance.savings, finance.currency))
-    return lines
+    return list(money_lines(finance))
 
 
 def headline(report: FarmReport) -> str:

@@ -1,28 +1,29 @@
 """What people read of a farm's money: two hashrates side by side, and a loss that is called one."""
 
-import datetime
 import io
 import re
+from typing import Any
 
 import msgspec
 import pytest
 from rich.console import Console
 
-from pool.farm.economics import Hashing, Network, Prices, SoloOdds, economics, solo_odds
+from pool.farm.economics import Economics, Hashing, Network, Prices, SoloOdds, economics, solo_odds
 from pool.farm.economics_text import (
-    EconomicsReport,
+    MONEY,
+    MoneyRow,
+    money_lines,
+    money_rows,
     money_text,
     pause_line,
-    period_text,
-    print_report,
-    report_lines,
     savings_lines,
     solo_line,
     verdict_line,
 )
+from pool.farm.finance import Finance
 from pool.farm.pause_savings import PauseEntry, Saved, Savings
 from pool.farm.pauses import By
-from pool.farm.tariff import Period
+from pool.reports.rendering import Form, show
 
 # 1,000 hashes a second find one block a day; see test_economics.py for the arithmetic.
 NETWORK = Network(work=86_400_000, subsidy_sats=300_000_000, mean_fees_sats=20_000_000, fee_share=0.01)
@@ -30,22 +31,37 @@ HASHING = Hashing(hashes_per_second=1_000, watts=1_000, reject_share=0.015)
 PRICES = Prices(price_per_kwh=0.2, coin_price=100, overhead_factor=1.5, fixed_cost_per_day=4.8)
 
 
-def printed(report: EconomicsReport, width: int = 80) -> list[str]:
+def finance(measured: Economics, nameplate: Economics | None = None, **more: Any) -> Finance:
+    """Of a farm that always runs; without a `nameplate` it does what it should."""
+    found = Finance(
+        currency="CNY",
+        price_per_kwh=measured.prices.price_per_kwh,
+        coin_price=measured.prices.coin_price,
+        time_share=1.0,
+        is_standing_still=False,
+        dear_until_us=None,
+        measured=measured,
+        nameplate=measured if nameplate is None else nameplate,
+        solo=None,
+        saved_per_day=None,
+        savings=Savings(),
+        remark=None,
+    )
+    return msgspec.structs.replace(found, **more)
+
+
+def table(found: Finance) -> list[str]:
     text = io.StringIO()
-    print_report(report, Console(file=text, width=width, highlight=False, color_system=None))
+    console = Console(file=text, width=80, highlight=False, color_system=None)
+    show(money_rows(found), MONEY, MoneyRow, Form.TABLE, console, empty="")
     return [line.rstrip() for line in text.getvalue().splitlines()]
 
 
 def test_measured_stands_beside_nameplate_in_eighty_columns() -> None:
     nameplate = Hashing(hashes_per_second=2_000, watts=1_000, reject_share=0.015)
-    report = EconomicsReport(
-        currency="CNY",
-        measured=economics(HASHING, NETWORK, PRICES),
-        nameplate=economics(nameplate, NETWORK, PRICES),
-        solo=solo_odds(1_000, NETWORK.work),
-    )
-    lines = printed(report)
-    cells = [re.split(r" {2,}", line.strip()) for line in lines[:12]]
+    found = finance(economics(HASHING, NETWORK, PRICES), economics(nameplate, NETWORK, PRICES))
+    lines = table(found)
+    cells = [re.split(r" {2,}", line.strip()) for line in lines]
     assert cells == [
         ["measured", "nameplate"],
         ["hashrate", "1 kH/s", "2 kH/s"],
@@ -60,16 +76,17 @@ def test_measured_stands_beside_nameplate_in_eighty_columns() -> None:
         ["breaks even at, a kWh", "8.53 CNY", "17.20 CNY"],
         ["breaks even at, a coin", "3.85 CNY", "1.92 CNY"],
     ]
-    assert max(len(line) for line in lines[:12]) <= 80
-    assert lines[12].startswith("as measured: earns 300 CNY a day at this difficulty, 9,000 in 30 days; ")
-    assert lines[13].startswith("by nameplate: earns 612 CNY a day ")
-    assert lines[14].startswith("mining alone: ")
+    assert max(len(line) for line in lines) <= 80
 
 
-def test_without_a_nameplate_there_is_no_column_for_it() -> None:
-    lines = printed(EconomicsReport(currency="CNY", measured=economics(HASHING, NETWORK, PRICES)))
-    assert lines[0].split() == ["measured"]
-    assert len(lines) == 13
+def test_whether_it_pays_is_told_of_both_and_then_of_mining_alone() -> None:
+    nameplate = Hashing(hashes_per_second=2_000, watts=1_000, reject_share=0.015)
+    solo = solo_odds(1_000, NETWORK.work)
+    found = finance(economics(HASHING, NETWORK, PRICES), economics(nameplate, NETWORK, PRICES), solo=solo)
+    measured, named, alone = money_lines(found)
+    assert measured.startswith("as measured: earns 300 CNY a day at this difficulty, 9,000 in 30 days; ")
+    assert named.startswith("by nameplate: earns 612 CNY a day ")
+    assert alone.startswith("mining alone: ")
 
 
 def test_a_loss_is_called_one_with_the_prices_that_would_end_it() -> None:
@@ -142,15 +159,13 @@ def test_unknown_figures_are_dashes() -> None:
     unknown = economics(
         Hashing(hashes_per_second=1, watts=None), None, Prices(price_per_kwh=None, coin_price=None)
     )
-    lines = printed(EconomicsReport(currency=None, measured=unknown))
-    assert [line.split()[-1] for line in lines[2:12]] == ["–", "–", "–", "–", "0", "–", "–", "–", "–", "–"]
+    lines = table(finance(unknown, currency=None))
+    assert [line.split()[-1] for line in lines[2:]] == ["–", "–", "–", "–", "0", "–", "–", "–", "–", "–"]
 
 
 def test_remarks_come_before_the_verdict() -> None:
-    report = EconomicsReport(
-        currency="CNY", measured=economics(HASHING, NETWORK, PRICES), remarks=("price is 3 days old",)
-    )
-    first, second = report_lines(report)
+    found = finance(economics(HASHING, NETWORK, PRICES), remark="price is 3 days old")
+    first, second, _ = money_lines(found)
     assert first == "price is 3 days old"
     assert second.startswith("as measured: ")
 
@@ -241,9 +256,3 @@ def test_pauses_that_last_have_a_line_each_and_all_of_30_days_one_together() -> 
         "saved 100 CNY: 256 CNY of power (300 kWh) unspent, 156 CNY of coin unearned"
     )
     assert list(savings_lines(Savings(), "CNY")) == []
-
-
-def test_a_period_is_told_by_the_clock_on_the_wall() -> None:
-    shanghai = datetime.timezone(datetime.timedelta(hours=8))
-    # 2014-10-01, a Wednesday, 00:00 UTC
-    assert period_text(Period(1_412_121_600, 1_412_179_200, 0.9), shanghai) == "Wed 08:00 to Thu 00:00"

@@ -15,7 +15,6 @@ from pool.farm.tariff import (
     Tariff,
     dear_periods,
     mean_price,
-    next_change,
     periods,
     price_at,
     running,
@@ -40,6 +39,12 @@ def at(text: str) -> float:
     return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC).timestamp()
 
 
+def following(prices: Tariff, now: float) -> Period:
+    """The price that comes next, within 15 days."""
+    _, found, *_ = periods(prices, now, now + 15 * 24 * HOUR)
+    return found
+
+
 SHANGHAI = tariff("Asia/Shanghai", entry("08:00", "24:00", 0.9), entry("00:00", "08:00", 0.5))
 BERLIN = tariff("Europe/Berlin", entry("06:00", "24:00", 0.3), entry("00:00", "06:00", 0.1))
 WORKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
@@ -54,7 +59,6 @@ def test_one_price_is_for_every_instant_and_never_changes() -> None:
     assert flat is not None
     now = at("2025-06-01T12:34:56")
     assert price_at(flat, now) == 0.25
-    assert next_change(flat, now) is None
     assert list(periods(flat, now, now + 100 * HOUR)) == [Period(now, now + 100 * HOUR, 0.25)]
 
 
@@ -63,8 +67,7 @@ def test_a_price_begins_at_its_minute_on_the_wall() -> None:
     assert price_at(SHANGHAI, eight - 0.001) == 0.5
     assert price_at(SHANGHAI, eight) == 0.9
     # until midnight there, which is 16:00 in UTC; then night until 08:00
-    found = next_change(SHANGHAI, eight)
-    assert found == Period(at("2014-10-01T16:00:00"), at("2014-10-02T00:00:00"), 0.5)
+    assert following(SHANGHAI, eight) == Period(at("2014-10-01T16:00:00"), at("2014-10-02T00:00:00"), 0.5)
 
 
 def test_a_night_lasts_past_midnight_and_past_the_end_of_the_week() -> None:
@@ -83,7 +86,7 @@ def test_weekends_may_have_a_price_of_their_own() -> None:
     friday = at("2025-06-06T23:59:59")
     assert price_at(week, friday) == 2
     weekend = Period(at("2025-06-07T00:00:00"), at("2025-06-09T00:00:00"), 1)
-    assert next_change(week, friday) == weekend
+    assert following(week, friday) == weekend
     # 5 days at 2 and 2 days at 1, whenever the week begins
     assert mean_price(week, friday, friday + 168 * HOUR) == pytest.approx(12 / 7)
 
@@ -111,7 +114,7 @@ LATE = tariff("Europe/Berlin", entry("02:30", "04:00", 0.5), entry("04:00", "02:
 
 def test_a_price_that_begins_in_the_hour_that_is_left_out_begins_after_it() -> None:
     # 01:00 UTC is 03:00 in Berlin and would have been 02:00; 04:00 there is 02:00 UTC
-    found = next_change(LATE, at("2025-03-30T00:00:00"))
+    found = following(LATE, at("2025-03-30T00:00:00"))
     assert found == Period(at("2025-03-30T01:00:00"), at("2025-03-30T02:00:00"), 0.5)
 
 
@@ -135,7 +138,7 @@ def test_a_price_for_the_hour_that_is_left_out_comes_a_week_later() -> None:
         entry("02:00", "03:00", 0.5, "sun"),
         entry("03:00", "24:00", 0.2, "sun"),
     )
-    found = next_change(rare, at("2025-03-30T00:00:00"))
+    found = following(rare, at("2025-03-30T00:00:00"))
     # 02:00 summer time on 6 April
     assert found == Period(at("2025-04-06T00:00:00"), at("2025-04-06T01:00:00"), 0.5)
 
