@@ -104,19 +104,24 @@ def resume(config: SettingsFile, group: Group) -> None:
 
 @app.command()
 def pauses(config: SettingsFile, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
-    """List pauses: those that last, and those of the last three months."""
-    from pool.commands.books import now_us
+    """List pauses: those that last, those of the next two days by price, and past ones by hand."""
+    from pool.commands.books import now_us as clock
     from pool.commands.tables import PAUSES
     from pool.farm.pause_file import PauseFile, PauseFileError
+    from pool.farm.planned_pauses import price_pauses
     from pool.reports.pauses import PauseLine, pause_lines
     from pool.reports.rendering import show, stdout_console
 
-    form = form_of(as_json, as_csv)
+    form, settings, now_us = form_of(as_json, as_csv), load_settings(config), clock()
     try:
-        found = PauseFile(Path(load_settings(config).data_directory)).read()
+        found = PauseFile(Path(settings.data_directory)).read()
     except (OSError, PauseFileError) as error:
         fail(said(error))
-    show(pause_lines(found, now_us()), PAUSES, PauseLine, form, stdout_console(), "nothing is paused")
+    by_price = (
+        one for one in price_pauses(settings.farm.power, now_us / MICROSECONDS) if not one.is_over(now_us)
+    )
+    lines = pause_lines([*found, *by_price], now_us)
+    show(lines, PAUSES, PauseLine, form, stdout_console(), "nothing is paused")
 
 
 def _change(settings: "Settings", how: "Callable[[tuple[Pause, ...]], tuple[Pause, ...]]") -> None:

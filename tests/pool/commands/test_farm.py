@@ -81,6 +81,31 @@ def test_pauses_are_listed_lasting_ones_first(pool: Pool) -> None:
     assert (rows[0]["group"], rows[0]["until_us"], rows[0]["reason"]) == ("hall-a/row-3", "", "heat")
 
 
+def test_pauses_by_price_are_listed_though_no_file_has_them(tmp_path: Path) -> None:
+    """Power is dear from 8 to 20: within two days begin two such pauses, and a third one may last."""
+    pool = Pool(tmp_path)
+    add(
+        pool,
+        "farm: {power: {currency: CNY, time_zone: UTC, pause_above_price_per_kwh: 0.6, tariffs: ["
+        "{from: '08:00', to: '20:00', price_per_kwh: 0.9}, "
+        "{from: '20:00', to: '08:00', price_per_kwh: 0.5}]}}\n",
+    )
+    pool.run("farm", "pause", "all")
+    pool.run("farm", "resume", "all")
+    lines = json.loads(pool.run("farm", "pauses", "--json").out)
+    by_price = [one for one in lines if one["by"] == "price"]
+    assert len(by_price) in (2, 3)
+    assert [one["state"] for one in by_price[-2:]] == ["planned", "planned"]
+    assert (lines[-1]["group"], lines[-1]["by"], lines[-1]["state"]) == ("all", "hand", "over")
+    for one in by_price:
+        assert one["group"] == "all"
+        assert one["until_us"] - one["since_us"] == 12 * 3_600_000_000
+        assert one["since_us"] % 86_400_000_000 == 8 * 3_600_000_000
+        assert one["reason"] == "electricity costs more than 0.6 per kWh"
+    nexts = [one["since_us"] for one in by_price]
+    assert nexts == sorted(nexts)
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
