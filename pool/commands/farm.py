@@ -40,13 +40,14 @@ def farm(
         raise typer.BadParameter("name the settings file", param_hint="-c")
     from pool.accounting.control import INSTRUMENTS_SOCKET, NobodyThere, Refused, ask
     from pool.commands.farm_view import print_farm
-    from pool.reports.farm import FarmReport
+    from pool.reports.farm import MOST_SHOWN, FarmReport
     from pool.reports.rendering import json_text, stdout_console
 
     directory = Path(load_settings(config).data_directory)
     wanted = None if group is None else group.strip("/ ")
+    most = None if show_all or as_json else MOST_SHOWN
     try:
-        answer = run(ask(directory, "farm", socket_name=INSTRUMENTS_SOCKET, group=wanted))
+        answer = run(ask(directory, "farm", socket_name=INSTRUMENTS_SOCKET, group=wanted, most=most))
     except (Refused, NobodyThere) as error:
         fail(str(error))
     report = msgspec.convert(answer, FarmReport)

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from pool.farm.economics_text import MONEY, MoneyRow, money_rows
 from pool.farm.summary import GroupLine, MachineLine
-from pool.reports.farm import MOST_SHOWN, FarmReport, headline, loss_lines, rates_line
+from pool.reports.farm import MOST_SHOWN, NO_NEWS, FarmReport, headline, loss_lines, noteworthy, rates_line
 from pool.reports.rendering import Column, Form, show
 from pool.wording import hashrate_text
 
@@ -51,13 +51,13 @@ def _groups(report: FarmReport, console: Console, *, show_all: bool) -> None:
 
 
 def _machines(report: FarmReport, console: Console, *, show_all: bool) -> None:
-    """Those that are paused are no news: somebody wanted it."""
-    at_fault = [line for line in report.machines if line.state not in ("ok", "paused")]
-    lines = report.machines if show_all else at_fault[:MOST_SHOWN]
+    """The report may have no more of them than are shown."""
+    worst = [line for line in report.machines[:MOST_SHOWN] if line.state not in NO_NEWS]
+    lines = report.machines if show_all else worst
     console.print()
     columns = _columns(report.at_us, is_wide=console.width >= WIDE)
     show(lines, columns, MachineLine, Form.TABLE, console, empty="no machine is at fault")
-    _more(console, len(at_fault) - len(lines), "machine")
+    _more(console, noteworthy(report) - len(lines), "machine")
 
 
 def _more(console: Console, count: int, what: str) -> None:

@@ -106,20 +106,42 @@ class FarmSums(msgspec.Struct, kw_only=True):
 
 
 def machine_lines(
-    floor: Floor, difficulty_of: Callable[[float], float], group: str | None
+    floor: Floor,
+    glances: Glances,
+    difficulty_of: Callable[[float], float],
+    group: str | None = None,
+    most: int | None = None,
 ) -> list[MachineLine]:
-    """All machines of a group (None: of the farm), the worst first. `difficulty_of` turns expected hashes of
-    a share into its difficulty."""
-    members = (one for one in floor.members.values() if group is None or covers(group, one.place.group))
-    lines = [_machine_line(floor, member, difficulty_of) for member in members]
-    return sorted(lines, key=lambda one: (STATE_RANK[one.state], -one.missing, one.group, one.name))
+    """The machines of a group (None: of the farm), the worst first, at most so many (None: all). A glance
+    says which these are; the others are not looked at any closer, which would cost ten times as much.
+    `difficulty_of` turns expected hashes of a share into its difficulty."""
+    inside = [one for one in glances if group is None or covers(group, one[0].place.group)]
+    worst = sorted(inside, key=_worst_first)[:most]
+    return [_machine_line(floor, member, glance, difficulty_of) for member, glance in worst]
 
 
-def _machine_line(floor: Floor, member: Member, difficulty_of: Callable[[float], float]) -> MachineLine:
-    view = member.watch.view(floor.time)
+def _worst_first(one: tuple[Member, Glance]) -> tuple[int, float, Levels, str]:
+    member, glance = one
+    return STATE_RANK[member.watch.state.value], -_missing(member, glance), member.place.levels, member.name
+
+
+def _measured(member: Member, glance: Glance) -> float:
+    """A silent machine does nothing, whatever is left in its window."""
+    return 0.0 if member.watch.state is MachineState.SILENT else glance.hashes_per_second
+
+
+def _missing(member: Member, glance: Glance) -> float:
+    """Of a paused machine nothing is."""
+    if member.watch.state is MachineState.PAUSED:
+        return 0.0
+    return max(0.0, (glance.expected or 0.0) - _measured(member, glance))
+
+
+def _machine_line(
+    floor: Floor, member: Member, glance: Glance, difficulty_of: Callable[[float], float]
+) -> MachineLine:
+    view, measured = member.watch.view(floor.time), _measured(member, glance)
     rate = view.ten_minutes
-    measured = 0.0 if view.state is MachineState.SILENT else rate.hashes_per_second
-    is_idle = view.state is MachineState.PAUSED
     return MachineLine(
         name=member.name,
         account=member.account,
@@ -133,7 +155,7 @@ def _machine_line(floor: Floor, member: Member, difficulty_of: Callable[[float],
         measured=measured,
         measured_lower=min(rate.lower, measured),
         measured_upper=rate.upper if rate.upper < float("inf") else None,
-        missing=0.0 if is_idle else max(0.0, (view.expected or 0.0) - measured),
+        missing=_missing(member, glance),
         refused=view.refused,
         refused_by_reason=view.refused_by_reason,
         best_difficulty=difficulty_of(member.best_work) if member.best_work else 0.0,

@@ -162,8 +162,10 @@ class FarmDesk:
         """Of a share for which so many hashes are expected."""
         return work * self._difficulty_of_a_hash
 
-    def report(self, group: str | None, market_network: Network | None) -> FarmReport:
-        """The farm, or what is in a group, as it is now."""
+    def report(
+        self, group: str | None, market_network: Network | None, most: int | None = None
+    ) -> FarmReport:
+        """The farm, or what is in a group, as it is now; `most` machines, the worst (None: all)."""
         glances, unix = self.floor.glances(), self._unix_time()
         return farm_report(
             self.floor,
@@ -174,6 +176,7 @@ class FarmDesk:
             group,
             round(unix * MICROSECONDS),
             Losses(tuple(self.losses.changes)[-SHOWN_CHANGES:], self._losses_per_day(market_network)),
+            most,
         )
 
     def _finance(self, sums: FarmSums, market_network: Network | None, unix: float) -> Finance:

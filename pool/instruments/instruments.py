@@ -254,13 +254,14 @@ class Instruments:
             return "the accounts are not open: see the log"
         return None if self._links.accounts.is_database_up else "the database cannot be used: see the log"
 
-    async def farm(self, group: str | None = None) -> msgspec.Raw:
-        """The report of `engineroom farm`, as JSON. Raises Refused for a group that nobody is in."""
-        return await self._loop.run_in_executor(self._thread, self._farm_report, group)
+    async def farm(self, group: str | None = None, most: int | None = None) -> msgspec.Raw:
+        """The report of `engineroom farm`, as JSON, with so many of the worst machines (None: all). Raises
+        Refused for a group that nobody is in."""
+        return await self._loop.run_in_executor(self._thread, self._farm_report, group, most)
 
-    def _farm_report(self, group: str | None) -> msgspec.Raw:
-        report = self.desk.report(group, self.network())
-        if group is not None and not report.machines:
+    def _farm_report(self, group: str | None, most: int | None) -> msgspec.Raw:
+        report = self.desk.report(group, self.network(), most)
+        if group is not None and not any(report.sums.states.values()):
             near = nearest(group, self.desk.groups())
             hint = f"; the nearest: {', '.join(near)}" if near else ""
             raise Refused(f"no machine is in {group!r}{hint}")

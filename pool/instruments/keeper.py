@@ -54,9 +54,9 @@ class InstrumentKeeper:
         if not is_ending:
             Memory(Path(self._settings.data_directory)).set_aside()
 
-    async def farm(self, group: str | None = None) -> msgspec.Raw:
+    async def farm(self, group: str | None = None, most: int | None = None) -> msgspec.Raw:
         """The report of `engineroom farm`, as JSON. Raises Refused."""
-        return await self._living().farm(group)
+        return await self._living().farm(group, most)
 
     async def alarms(self, source: str, alarms: list[str]) -> None:
         """A gateway tells of its alarms. Raises Refused."""

@@ -15,6 +15,7 @@ from pool.farm.summary import FarmSums, Glances, GroupLine, MachineLine, farm_su
 from pool.wording import counted, hashrate_text
 
 MOST_SHOWN = 40  # machines in a table, a screenful; --all and --json show every one
+NO_NEWS = ("ok", "paused")  # somebody wanted it
 
 
 class RateLine(msgspec.Struct, frozen=True):
@@ -34,8 +35,8 @@ class Losses(msgspec.Struct, frozen=True):
 
 
 class FarmReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `engineroom farm` shows. `group` is what was asked for, None the whole farm;
-    `has_money` says whether anything of money is set."""
+    """Everything that `engineroom farm` shows. `group` is what was asked for, None the whole farm; `machines`
+    are the worst, as many as were asked for; `has_money` says whether anything of money is set."""
 
     at_us: int
     group: str | None
@@ -59,9 +60,11 @@ def farm_report(
     group: str | None,
     now_us: int,
     losses: Losses,
+    most: int | None = None,
 ) -> FarmReport:
-    """Of the whole farm, or of what is in one group. `glances` are the floor's of this moment, of all
-    machines; rates, losses and money are always of the whole farm."""
+    """Of the whole farm, or of what is in one group; of machines only the worst, `most` of them (None: all).
+    `glances` are the floor's of this moment, of all machines; rates, losses and money are always of the whole
+    farm."""
     incidents = [
         one
         for one in floor.incidents
@@ -79,7 +82,7 @@ def farm_report(
         sums=farm_sums(glances, group),
         incidents=tuple(incident_line(one, now_us) for one in incidents),
         groups=tuple(line for line in group_lines(glances) if _is_of(group, line.group)),
-        machines=tuple(machine_lines(floor, difficulty_of, group)),
+        machines=tuple(machine_lines(floor, glances, difficulty_of, group, most)),
         losses=losses,
         finance=finance,
         has_money=_has_money(finance),
@@ -113,6 +116,11 @@ def headline(report: FarmReport) -> str:
     if not total:
         return f"{where}no machine yet"
     return f"{where}{counted(total, 'machine')}: {said}; {running} of {nameplate} over ten minutes"
+
+
+def noteworthy(report: FarmReport) -> int:
+    """How many machines somebody should look at, those for which the report has no line among them."""
+    return sum(count for state, count in report.sums.states.items() if state not in NO_NEWS)
 
 
 def _rank(entry: tuple[str, int]) -> int:

@@ -51,6 +51,7 @@ PAGE_BYTES = 5_000_000
 STALL_SECONDS = 0.02
 NOISE = 0.0002  # of all replies: what a virtual machine's neighbours make late by themselves
 OTHERS_NAMED = 1
+WORST_ASKED_FOR = 200  # ten times as many as are broken
 MEMORY_GROWTH = 0.05  # over the churn, by medians of its second minute and its last
 WAVE_SECONDS = 30.0
 
@@ -79,7 +80,8 @@ def names_of(count: int) -> list[str]:
 
 
 class Naming:
-    """Asks `engineroom farm` every five seconds who is not well, and notes when each was first named."""
+    """Asks every five seconds who is not well, and notes when each was first named. `states` are those of the
+    worst machines at the last time."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -88,10 +90,12 @@ class Naming:
 
     async def run(self, since: float) -> None:
         while True:
-            report: Any = await ask(self._directory, "farm", socket_name=INSTRUMENTS_SOCKET)
+            report: Any = await ask(
+                self._directory, "farm", socket_name=INSTRUMENTS_SOCKET, most=WORST_ASKED_FOR
+            )
             now = time.monotonic() - since
+            self.states = {machine["name"]: machine["state"] for machine in report["machines"]}
             for machine in report["machines"]:
-                self.states[machine["name"]] = machine["state"]
                 if machine["state"] in ("silent", "low", "rejecting"):
                     self.first.setdefault(machine["name"], (now, machine["state"]))
             await asyncio.sleep(5.0)

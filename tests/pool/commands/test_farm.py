@@ -1,15 +1,22 @@
 """`engineroom farm`: pauses made, moved, ended and listed; wrong groups and times are one line."""
 
+import asyncio
 import csv
 import io
 import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from config.loading import load
+from pool.accounting.control import INSTRUMENTS_SOCKET, ControlSocket
 from pool.farm.pause_file import PauseFile
+from pool.instruments.farm_desk import FarmDesk
+from pool.reports.farm import MOST_SHOWN
 from tests.pool.accounting.building import ALICE, BOB, Accounts
 from tests.pool.commands.running import Pool, command
 
@@ -37,6 +44,26 @@ def add(pool: Pool, lines: str) -> None:
 
 def now_us() -> int:
     return time.time_ns() // 1000
+
+
+async def test_no_more_machines_are_asked_for_than_are_shown(pool: Pool) -> None:
+    """Each costs the one thread that answers scrapes too."""
+    desk, asked = FarmDesk(load(pool.settings, {}), time.time(), None), []
+
+    async def farm(group: str | None, most: int | None) -> Any:
+        asked.append((group, most))
+        return msgspec.to_builtins(desk.report(group, None, most))
+
+    socket = ControlSocket(pool.directory / INSTRUMENTS_SOCKET, {"farm": farm})
+    await socket.open()
+    try:
+        for options in ((), ("--group", "hall-a"), ("--all",), ("--json",)):
+            async with asyncio.timeout(20):
+                ended = await asyncio.to_thread(pool.run, "farm", *options)
+            assert (ended.code, ended.err) == (0, "")
+    finally:
+        await socket.close()
+    assert asked == [(None, MOST_SHOWN), ("hall-a", MOST_SHOWN), (None, None), (None, None)]
 
 
 def test_a_group_is_paused_until_a_time_and_resumed(pool: Pool) -> None:

@@ -93,13 +93,26 @@ def test_machines_are_lines_the_worst_first(shop: ShopFloor) -> None:
     shop.hang(keys(["n-3"]))
     shop.pause("hall/row-1")
     shop.run(400)
-    lines = machine_lines(shop.floor, lambda work: work / 2**32, None)
+    lines = machine_lines(shop.floor, shop.floor.glances(), lambda work: work / 2**32)
     assert [(one.name, one.state) for one in lines[:2]] == [("n-3", "silent"), ("m-1", "paused")]
     assert lines[0].missing == RATE
     assert lines[0].last_share_us == lines[0].state_since_us
     assert lines[1].missing == 0, "nobody expects anything of it"
-    row = machine_lines(shop.floor, float, "hall/row-2")
+    row = machine_lines(shop.floor, shop.floor.glances(), float, "hall/row-2")
     assert [one.name for one in row] == ["n-3", "n-1", "n-2", "n-4"]
+
+
+def test_of_some_lines_those_of_the_worst_are_made(shop: ShopFloor) -> None:
+    shop.hang(keys(["n-3"]))
+    shop.run(400)
+    shop.hang(keys(["n-1"]))  # silent later than n-3, with the same loss: the names decide
+    shop.pause("hall/row-1")
+    shop.run(400)
+    glances = shop.floor.glances()
+    everything = machine_lines(shop.floor, glances, float)
+    assert [one.name for one in everything[:3]] == ["n-1", "n-3", "m-1"]
+    assert machine_lines(shop.floor, glances, float, None, 3) == everything[:3]
+    assert [one.name for one in machine_lines(shop.floor, glances, float, "hall/row-1", 1)] == ["m-1"]
 
 
 def test_a_machine_that_is_connected_and_never_delivers_is_silent_and_was_seen() -> None:
@@ -107,7 +120,7 @@ def test_a_machine_that_is_connected_and_never_delivers_is_silent_and_was_seen()
     shop.join(keys(["m-1"]))
     shop.hang(keys(["m-1"]))
     shop.run(400)
-    found = {one.name: one for one in machine_lines(shop.floor, float, None)}
+    found = {one.name: one for one in machine_lines(shop.floor, shop.floor.glances(), float)}
     assert [one.state for one in found.values()] == ["silent", "silent"]
     assert (found["m-1"].is_never_seen, found["m-2"].is_never_seen) == (False, True)
 
@@ -116,4 +129,4 @@ def test_a_farm_without_machines_has_sums_of_nothing() -> None:
     floor = ShopFloor().floor
     assert sum(farm_sums(floor.glances()).states.values()) == 0
     assert farm_sums(floor.glances()).refused == 0
-    assert group_lines(floor.glances()) == machine_lines(floor, float, None) == []
+    assert group_lines(floor.glances()) == machine_lines(floor, floor.glances(), float) == []

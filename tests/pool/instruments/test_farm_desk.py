@@ -230,6 +230,7 @@ def test_sums_of_a_groups_report_are_the_groups(tmp_path: Path) -> None:
     report = made.desk.report("hall/a", NETWORK)
     assert report.sums.states["ok"] == 1
     assert [line.name for line in report.machines] == ["m-1"]
+    assert made.desk.report("hall/a", NETWORK, most=0).sums == report.sums, "of all, however few have lines"
     assert report.finance.measured.hashing.hashes_per_second == pytest.approx(2 * RATE, rel=0.02)
 
 

@@ -17,7 +17,7 @@ from pool.farm.observation import TipSeen
 from pool.farm.pauses import Pause
 from pool.farm.stale_losses import StaleLosses
 from pool.farm.summary import farm_sums
-from pool.reports.farm import FarmReport, Losses, farm_report, headline, loss_lines
+from pool.reports.farm import MOST_SHOWN, FarmReport, Losses, farm_report, headline, loss_lines
 from tests.pool.farm.shop_floor import START, US, ShopFloor, keys, listing
 
 RACKS = 4
@@ -26,7 +26,12 @@ NETWORK = Network(work=10**22, subsidy_sats=312_500_000, mean_fees_sats=0.0)
 MONEY = PowerSettings(currency="USD", price_per_kwh=0.06, coin_price=1e5, joules_per_terahash=30)
 
 
-def reported(shop: ShopFloor, group: str | None = None, power: PowerSettings | None = None) -> FarmReport:
+def reported(
+    shop: ShopFloor,
+    group: str | None = None,
+    power: PowerSettings | None = None,
+    most: int | None = None,
+) -> FarmReport:
     power = PowerSettings() if power is None else power
     market = Market(network=NETWORK, coin_price=power.coin_price)
     window = RateWindow(600, START)
@@ -39,6 +44,7 @@ def reported(shop: ShopFloor, group: str | None = None, power: PowerSettings | N
         group,
         round(shop.now * US),
         Losses((), None),
+        most,
     )
 
 
@@ -117,10 +123,11 @@ def test_tables_fit_the_terminal(shop: ShopFloor, width: int) -> None:
     assert any("last share" in line for line in lines) == (width == 120)
 
 
-def test_what_everybody_waits_for_is_shown_once_forty_are_at_fault() -> None:
+@pytest.mark.parametrize("most", [None, MOST_SHOWN])
+def test_what_everybody_waits_for_is_shown_once_forty_are_at_fault(most: int | None) -> None:
     made = ShopFloor([listing(f"m-{number}") for number in range(45)])
     made.run(400)
-    lines = printed(reported(made))
+    lines = printed(reported(made, most=most))
     assert len(rows(lines, "machine")) == 41  # forty, and the line that says how many there are besides
     assert "… and 5 more: --all" in lines
 
