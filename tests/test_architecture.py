@@ -75,6 +75,7 @@ PURE_IN_POOL = {
     "pool/farm/floor.py",
     "pool/farm/floor_clock.py",
     "pool/farm/floor_rules.py",
+    "pool/farm/group_view.py",
     "pool/farm/member.py",
     "pool/farm/observation.py",
     "pool/farm/rate_windows.py",

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Protocol, Self, TypeVar
 
 import msgspec
 
@@ -165,6 +166,17 @@ def _machine_line(
     )
 
 
+class Summed(Protocol):
+    """What is put together of a group's machines, in any order."""
+
+    def add(self, member: Member, glance: Glance) -> None: ...
+
+    def add_all(self, other: Self) -> None: ...
+
+
+S = TypeVar("S", bound=Summed)
+
+
 class _Sum:
     """What of a group's machines adds up."""
 
@@ -210,15 +222,21 @@ class _Sum:
         self.all_work += other.all_work
 
 
-def group_lines(glances: Glances) -> list[GroupLine]:
-    """All groups, those that lie in others too, the one that misses most first."""
-    narrowest: dict[Levels, _Sum] = defaultdict(_Sum)
+def summed_by_group(glances: Glances, nothing: Callable[[], S]) -> dict[str, S]:
+    """All groups by their paths, those that lie in others too; `nothing` makes the sum of no machine. Every
+    machine is added once, to its narrowest group, and that to the wider ones."""
+    narrowest: dict[Levels, S] = defaultdict(nothing)
     for member, glance in glances:
         narrowest[member.place.levels].add(member, glance)
-    sums: dict[str, _Sum] = defaultdict(_Sum)
+    sums: dict[str, S] = defaultdict(nothing)
     for levels, inside in narrowest.items():
         for _, path in groups_of(levels):
             sums[path].add_all(inside)
+    return sums
+
+
+def group_lines(glances: Glances) -> list[GroupLine]:
+    """All groups, those that lie in others too, the one that misses most first."""
     lines = [
         GroupLine(
             group=path,
@@ -230,7 +248,7 @@ def group_lines(glances: Glances) -> list[GroupLine]:
             missing=max(0.0, one.missing),
             refused=_part(one.refused_work, one.all_work),
         )
-        for path, one in sums.items()
+        for path, one in summed_by_group(glances, _Sum).items()
     ]
     return sorted(lines, key=lambda one: (-one.missing, -one.faulty, one.group))
 

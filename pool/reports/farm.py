@@ -7,11 +7,12 @@ import msgspec
 from pool.farm.economics_text import money_lines, solo_line
 from pool.farm.finance import Finance
 from pool.farm.floor import Floor
+from pool.farm.group_view import GroupView, group_views
 from pool.farm.hashrate import Rate
 from pool.farm.incident_line import incident_line
 from pool.farm.pauses import covers
 from pool.farm.stale_losses import BlockChange
-from pool.farm.summary import FarmSums, Glances, GroupLine, MachineLine, farm_sums, group_lines, machine_lines
+from pool.farm.summary import FarmSums, Glances, MachineLine, farm_sums, machine_lines
 from pool.wording import counted, hashrate_text
 
 MOST_SHOWN = 40  # machines in a table, a screenful; --all and --json show every one
@@ -43,7 +44,7 @@ class FarmReport(msgspec.Struct, frozen=True, kw_only=True):
     rates: tuple[RateLine, ...]
     sums: FarmSums
     incidents: tuple[str, ...]
-    groups: tuple[GroupLine, ...]
+    groups: tuple[GroupView, ...]
     machines: tuple[MachineLine, ...]
     losses: Losses
     finance: Finance
@@ -81,7 +82,7 @@ def farm_report(
         ),
         sums=farm_sums(glances, group),
         incidents=tuple(incident_line(one, now_us) for one in incidents),
-        groups=tuple(line for line in group_lines(glances) if _is_of(group, line.group)),
+        groups=tuple(group_views(floor, glances, difficulty_of, group)),
         machines=tuple(machine_lines(floor, glances, difficulty_of, group, most)),
         losses=losses,
         finance=finance,

@@ -13,7 +13,7 @@ from pool.commands.farm_view import print_farm
 from pool.farm.economics import Network
 from pool.farm.finance import Market, Treasurer
 from pool.farm.hashrate import RateWindow
-from pool.farm.observation import TipSeen
+from pool.farm.observation import Observation, TipSeen
 from pool.farm.pauses import Pause
 from pool.farm.stale_losses import StaleLosses
 from pool.farm.summary import farm_sums
@@ -121,6 +121,43 @@ def test_tables_fit_the_terminal(shop: ShopFloor, width: int) -> None:
     tables = [line for line in lines if line.startswith(("machine", "group", "m-", "hall"))]
     assert max(map(len, tables)) <= width
     assert any("last share" in line for line in lines) == (width == 120)
+
+
+def test_a_wide_terminal_has_room_for_why_a_group_is_at_fault_and_what_machines_run(shop: ShopFloor) -> None:
+    wide, narrow = (printed(reported(shop), width) for width in (160, 80))
+    found = next(line for line in wide if line.startswith("hall/rack-2"))
+    # silent since 400 s, and 700 s are over; the others of the rack deliver every ten seconds
+    assert found.split()[2:6] == ["2", "silent", "5", "min"]
+    assert rows(wide, "group")[0][-1] == "cgminer"
+    assert next(line for line in wide if line.startswith("m-1-01")).endswith("cgminer/4.12")
+    assert not any("cgminer" in line for line in narrow)
+    # nobody has said which are the best shares
+    assert not any("best share" in line for line in wide)
+
+
+def test_of_several_firmwares_a_group_names_the_most_common_and_a_long_one_takes_what_room_there_is() -> None:
+    machines = keys(["m-1", "m-2", "m-3", "m-4"])
+    made = ShopFloor([listing(name) for _, name in machines])
+    agents = [
+        "cgminer/4.12",
+        "cgminer/4.11.1",
+        "whatsminer/v1.1",
+        "Antminer S19j Pro/Tue Dec 14 2021 as the maker wrote it",
+    ]
+    seen = Observation(made.now)
+    seen.joined = list(zip(machines, agents, strict=True))
+    seen.bests = [(machines[0], 4e12), (machines[1], 5e12)]
+    made.floor.observe("gateway-0", seen)
+    made.run(10)
+    report = reported(made)
+    found = rows(printed(report, 160), "group")
+    assert found[0][-6:] == ["2", "cgminer,", "2", "others", "5", "T"]
+    whole, cut = (printed(report, width, show_all=True) for width in (160, 110))
+    assert any(agents[3] in line for line in whole)
+    assert not any(agents[3] in line for line in cut)
+    [machine] = [line for line in cut if line.startswith("m-4")]
+    assert "Antminer" in machine
+    assert len(machine) <= 110
 
 
 @pytest.mark.parametrize("most", [None, MOST_SHOWN])
