@@ -1,13 +1,16 @@
 """The columns of `engineroom farm`: what every terminal has room for, and what only a wide one has."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
+from pool.farm.economics import Network
 from pool.farm.group_view import GroupView
 from pool.farm.member import FAULTY
+from pool.farm.stale_losses import BlockChange
 from pool.farm.summary import STATE_RANK, MachineLine
+from pool.reports.farm import lost_sats, milliseconds, slowest
 from pool.reports.rendering import GAP, Column, shortened
 from pool.wording import counted, hashrate_text
 
@@ -66,6 +69,25 @@ def machine_columns(lines: Sequence[MachineLine], at_us: int, width: int) -> Seq
     return with_room(columns, further, lines, width)
 
 
+def change_columns(
+    lines: Sequence[BlockChange], network: Network | None, width: int
+) -> Sequence[Column[BlockChange]]:
+    """Who was last is told where there were others."""
+    columns: tuple[Column[BlockChange], ...] = (
+        Column("block", lambda one: str(one.height - 1), is_number=True),
+        Column("template", lambda one: milliseconds(one.template_seconds), is_number=True),
+        Column("first", lambda one: milliseconds(one.first_seconds), is_number=True),
+        Column("last", lambda one: milliseconds(one.last_seconds), is_number=True),
+    )
+    further: tuple[Column[BlockChange], ...] = (
+        Column("sats lost", lambda one: _sats(lost_sats(one, network)), is_number=True),
+        Column("slowest node", lambda one: _slowest(one.nodes)),
+        Column("slowest gateway", lambda one: _slowest(one.gateways)),
+        Column("slowest group", lambda one: _slowest(one.groups)),
+    )
+    return with_room(columns, further, lines, width)
+
+
 def with_room(
     columns: Sequence[Column[T]], further: Sequence[Column[T]], lines: Sequence[T], width: int
 ) -> list[Column[T]]:
@@ -110,6 +132,18 @@ def _refused(line: GroupView | MachineLine) -> str:
         return _percent(line.refused)
     worst = max(line.refused_by_reason, key=lambda reason: line.refused_by_reason[reason])
     return f"{_percent(line.refused)} {worst.replace('_', ' ')}"
+
+
+def _slowest(delays: Mapping[str, float]) -> str:
+    """`hall-b 200 ms`."""
+    if len(delays) < 2:
+        return UNKNOWN
+    name, seconds = slowest(delays)[0]
+    return f"{name} {milliseconds(seconds)}"
+
+
+def _sats(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.0f}"
 
 
 def _firmware(line: GroupView) -> str:

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from pool.commands.farm_columns import group_columns, machine_columns
+from pool.commands.farm_columns import change_columns, group_columns, machine_columns
 from pool.farm.economics_text import MONEY, MoneyRow, money_rows
 from pool.farm.group_view import GroupView
+from pool.farm.stale_losses import BlockChange
 from pool.farm.summary import MachineLine
 from pool.reports.farm import MOST_SHOWN, NO_NEWS, FarmReport, headline, loss_lines, noteworthy, rates_line
 from pool.reports.rendering import Form, show
 
 MOST_GROUPS = 15  # of a farm with hundreds of racks, those that miss most
+MOST_CHANGES = 5  # of blocks: enough to see whether it is always the same node
 
 
 def print_farm(report: FarmReport, console: Console, *, show_all: bool) -> None:
@@ -25,6 +27,7 @@ def print_farm(report: FarmReport, console: Console, *, show_all: bool) -> None:
     _machines(report, console, show_all=show_all)
     if report.group is None:
         _section(console, "stale losses", loss_lines(report.losses), "no block change yet")
+        _changes(report, console, show_all=show_all)
         _money(report, console)
 
 
@@ -57,6 +60,18 @@ def _machines(report: FarmReport, console: Console, *, show_all: bool) -> None:
     columns = machine_columns(lines, report.at_us, console.width)
     show(lines, columns, MachineLine, Form.TABLE, console, empty="no machine is at fault")
     _more(console, noteworthy(report) - len(lines), "machine")
+
+
+def _changes(report: FarmReport, console: Console, *, show_all: bool) -> None:
+    """The newest first; of a single one the lines above have told everything."""
+    newest = report.losses.changes[::-1]
+    if len(newest) < 2:
+        return
+    lines = newest if show_all else newest[:MOST_CHANGES]
+    console.print()
+    columns = change_columns(lines, report.finance.measured.network, console.width)
+    show(lines, columns, BlockChange, Form.TABLE, console, empty="")
+    _more(console, len(newest) - len(lines), "block change")
 
 
 def _more(console: Console, count: int, what: str) -> None:

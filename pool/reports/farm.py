@@ -1,9 +1,10 @@
 """The farm as a report: sums, incidents, groups, machines, money; made from the floor, shown anywhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from pool.farm.economics import DAY_SECONDS, Hashing, Network, coin_sats_per_day
 from pool.farm.economics_text import money_lines, solo_line
 from pool.farm.finance import Finance
 from pool.farm.floor import Floor
@@ -152,15 +153,39 @@ def loss_lines(losses: Losses) -> list[str]:
         last = losses.changes[-1]
         lines.append(
             f"at block {last.height - 1} the first machine had new work after "
-            f"{1e3 * last.first_seconds:,.0f} ms, the last after {1e3 * last.last_seconds:,.0f} ms; the "
-            f"template came after {1e3 * last.template_seconds:,.0f} ms"
+            f"{milliseconds(last.first_seconds)}, the last after {milliseconds(last.last_seconds)}; the "
+            f"template came after {milliseconds(last.template_seconds)}"
         )
+        if len(last.nodes) > 1:
+            lines.append(f"nodes had the block: {_named(_quickest(last.nodes))}")
         if len(last.gateways) > 1:
-            quickest = sorted(last.gateways.items(), key=lambda entry: (entry[1], entry[0]))
-            named = ", ".join(f"{gateway} {1e3 * seconds:,.0f} ms" for gateway, seconds in quickest)
-            lines.append(f"templates came to {named}")
-        slowest = sorted(last.groups.items(), key=lambda entry: (-entry[1], entry[0]))[:3]
+            lines.append(f"templates came to {_named(_quickest(last.gateways))}")
         if len(last.groups) > 1:
-            named = ", ".join(f"{group} {1e3 * seconds:,.0f} ms" for group, seconds in slowest)
-            lines.append(f"the last groups: {named}")
+            lines.append(f"the last groups: {_named(slowest(last.groups)[:3])}")
     return lines
+
+
+def lost_sats(change: BlockChange, network: Network | None) -> float | None:
+    """What the work would have earned that a block change has cost; None while that is not known."""
+    if network is None:
+        return None
+    hashes = change.node_hashes + change.gateway_hashes + change.miner_hashes
+    return coin_sats_per_day(Hashing(hashes_per_second=hashes / DAY_SECONDS, watts=None), network)
+
+
+def slowest(delays: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Seconds by name, the most first."""
+    return sorted(delays.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+def _quickest(delays: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(delays.items(), key=lambda entry: (entry[1], entry[0]))
+
+
+def _named(delays: Iterable[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {milliseconds(seconds)}" for name, seconds in delays)
+
+
+def milliseconds(seconds: float) -> str:
+    """As exact as delays are known."""
+    return f"{1e3 * seconds:,.0f} ms"

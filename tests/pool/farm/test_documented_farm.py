@@ -42,6 +42,7 @@ NETWORK = Network(  # as in test_founding_farm: 1 October 2014
     work=work_of_target(target_from_bits(0x181FB893)), subsidy_sats=2_500_000_000, mean_fees_sats=10_000_000
 )
 MARKET = Market(network=NETWORK, coin_price=2_350.0)
+BLOCKS = {1_000: 323_311, 2_000: 323_312, 3_400: 323_313}  # by the second of the hour
 PAUSED = Pause("a/row-3/rack-9", round((BEGIN + 30 * MINUTE) * 1e6), None, "fans")
 
 
@@ -69,8 +70,8 @@ class Story:
             seen = Observation(at)
             for name in self._names:
                 self._mine(name, second / MINUTE, seen)
-            if second in (1_000, 2_000, 3_400):
-                seen.tips.append(self._tip(at))
+            if second in BLOCKS:
+                seen.tips.append(self._tip(at, BLOCKS[second] + 1))
             self._take(seen)
             pauses = [PAUSED] if at * 1e6 >= PAUSED.since_us else []
             now_us = round(at * 1e6)
@@ -98,11 +99,11 @@ class Story:
             return 0.0
         return 0.125 if name == HALVED and minute >= 10 else 0.25
 
-    def _tip(self, at: float) -> TipSeen:
+    def _tip(self, at: float, height: int) -> TipSeen:
         """The second node is 200 ms later than the first, the template comes after 60 ms, and the last of
         the machines has its job 25 ms after that."""
         delays = {(ACCOUNT, name): 0.001 + 0.00024 * place for place, name in enumerate(self._names)}
-        return TipSeen(bytes(32), 323_314, {"hall-a": at - 1, "hall-b": at - 0.8}, at - 0.94, delays)
+        return TipSeen(bytes(32), height, {"hall-a": at - 1, "hall-b": at - 0.8}, at - 0.94, delays)
 
     def _take(self, seen: Observation) -> None:
         self.floor.observe("gateway-0", seen)

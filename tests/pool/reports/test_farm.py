@@ -15,7 +15,7 @@ from pool.farm.finance import Market, Treasurer
 from pool.farm.hashrate import RateWindow
 from pool.farm.observation import Observation, TipSeen
 from pool.farm.pauses import Pause
-from pool.farm.stale_losses import StaleLosses
+from pool.farm.stale_losses import BlockChange, StaleLosses
 from pool.farm.summary import farm_sums
 from pool.reports.farm import MOST_SHOWN, FarmReport, Losses, farm_report, headline, loss_lines
 from tests.pool.farm.shop_floor import START, US, ShopFloor, keys, listing
@@ -280,3 +280,46 @@ def test_where_there_are_several_gateways_each_ones_template_is_told() -> None:
         losses.changed(gateway, tip, START, lambda key: 1e12, lambda key: "rack")
     lines = loss_lines(Losses(tuple(losses.changes), None))
     assert lines[-1] == "templates came to gateway-0 250 ms, gateway-1 500 ms"
+
+
+def test_each_nodes_lateness_is_told_where_there_are_several() -> None:
+    losses = StaleLosses(START)
+    nodes = {"home": START + 0.2, "away": START}
+    tip = TipSeen(bytes(32), 101, nodes, START + 0.25, {("a", "one"): 0.1})
+    losses.changed("gateway-0", tip, START, lambda key: 1e12, lambda key: "rack")
+    lines = loss_lines(Losses(tuple(losses.changes), None))
+    assert lines[-1] == "nodes had the block: away 0 ms, home 200 ms"
+
+
+def changes(count: int) -> tuple[BlockChange, ...]:
+    """Block changes ten minutes apart: at each the second node is 200 ms late, the template 50 ms, and the
+    machines of 10^18 hashes a second each wait for their jobs for 20 ms and 500 ms."""
+    losses = StaleLosses(START)
+    for number in range(count):
+        at = START + 600 * number
+        tip = TipSeen(
+            bytes(32),
+            101 + number,
+            {"home": at, "away": at + 0.2},
+            at + 0.05,
+            {("a", "one"): 0.02, ("a", "two"): 0.5},
+        )
+        losses.changed("gateway-0", tip, at, lambda key: 1e18, lambda key: f"rack-{key[1]}")
+    return tuple(losses.changes)
+
+
+def test_the_last_block_changes_are_a_table_the_newest_first(shop: ShopFloor) -> None:
+    report = msgspec.structs.replace(reported(shop), losses=Losses(changes(7), None))
+    lines = printed(report, 120)
+    found = rows(lines, "block")
+    assert [row[0] for row in found[:5]] == ["106", "105", "104", "103", "102"]
+    # 2 × 10^18 × 50 ms + 10^18 × (20 ms + 500 ms) = 6.2 × 10^17 hashes of the 10^22 that give 3.125 coins
+    assert " ".join(found[0][1:]) == "50 ms 70 ms 550 ms 19,375 away 200 ms rack-two 550 ms"
+    assert "… and 2 more: --all" in lines
+    assert len(rows(printed(report, 120, show_all=True), "block")) == 7
+    assert not any("slowest gateway" in line for line in lines), "there is but one"
+
+
+def test_a_single_block_change_is_told_in_words_alone(shop: ShopFloor) -> None:
+    report = msgspec.structs.replace(reported(shop), losses=Losses(changes(1), None))
+    assert not any("slowest" in line for line in printed(report, 120))
