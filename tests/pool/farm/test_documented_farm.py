@@ -153,7 +153,7 @@ def shown() -> list[str]:
 
 
 def test_the_document_shows_what_is_printed(tmp_path: Path) -> None:
-    lines = printed(told(example(tmp_path)))
+    lines = printed(told(example(tmp_path)))  # an iterator: each line is looked for behind the one before
     documented = shown()
     assert len(documented) > 30
     for line in documented:
