@@ -14,7 +14,6 @@ from pool.farm.places import Levels, groups_of
 
 Glances = Sequence[tuple[Member, Glance]]  # as `Floor.glances` gives them
 STATE_RANK = {state: rank for rank, state in enumerate(("silent", "rejecting", "low", "new", "paused", "ok"))}
-MICROSECONDS = 1_000_000
 
 
 class MachineLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,8 +125,8 @@ def _worst_first(one: tuple[Member, Glance]) -> tuple[int, float, Levels, str]:
     return STATE_RANK[member.watch.state.value], -_missing(member, glance), member.place.levels, member.name
 
 
-def _measured(member: Member, glance: Glance) -> float:
-    """A silent machine does nothing, whatever is left in its window."""
+def measured_of(member: Member, glance: Glance) -> float:
+    """Hashes per second over ten minutes. A silent machine does nothing, whatever is left in its window."""
     return 0.0 if member.watch.state is MachineState.SILENT else glance.hashes_per_second
 
 
@@ -135,13 +134,13 @@ def _missing(member: Member, glance: Glance) -> float:
     """Of a paused machine nothing is."""
     if member.watch.state is MachineState.PAUSED:
         return 0.0
-    return max(0.0, (glance.expected or 0.0) - _measured(member, glance))
+    return max(0.0, (glance.expected or 0.0) - measured_of(member, glance))
 
 
 def _machine_line(
     floor: Floor, member: Member, glance: Glance, difficulty_of: Callable[[float], float]
 ) -> MachineLine:
-    view, measured = member.watch.view(floor.time), _measured(member, glance)
+    view, measured = member.watch.view(floor.time), measured_of(member, glance)
     rate = view.ten_minutes
     return MachineLine(
         name=member.name,
@@ -196,8 +195,7 @@ class _Sum:
         self.expected = self.measured = self.missing = self.refused_work = self.all_work = 0.0
 
     def add(self, member: Member, glance: Glance) -> None:
-        state = member.watch.state
-        measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
+        state, measured = member.watch.state, measured_of(member, glance)
         self.machines += 1
         self.faulty += member.is_faulty
         self.measured += measured

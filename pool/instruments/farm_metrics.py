@@ -6,9 +6,10 @@ counted.
 
 from pool.farm.pauses import By
 from pool.farm.rate_windows import WINDOWS
+from pool.farm.summary import STATE_RANK
 from pool.instruments.metric import Metric, counter, gauge
 
-STATES = ("ok", "new", "low", "silent", "rejecting", "paused")
+STATES = tuple(reversed(STATE_RANK))
 BASES = ("measured", "nameplate")
 PAUSED_BY: tuple[By, ...] = ("hand", "price")
 _WINDOW = tuple(WINDOWS)

@@ -6,10 +6,10 @@ from pool.farm.economics import Economics
 from pool.farm.finance import Finance
 from pool.farm.floor import Floor
 from pool.farm.hashrate import Rate
-from pool.farm.machine_state import Glance, MachineState
+from pool.farm.machine_state import Glance
 from pool.farm.member import Member
 from pool.farm.pause_savings import Saved
-from pool.farm.summary import FarmSums, Glances, GroupLine
+from pool.farm.summary import FarmSums, Glances, GroupLine, measured_of
 from pool.gateway.readings import Reading
 from pool.instruments.farm_metrics import PAUSED_BY
 
@@ -68,12 +68,10 @@ def _worker(
     floor: Floor, member: Member, glance: Glance, difficulty_of: Callable[[float], float]
 ) -> Iterator[Reading]:
     labels = (member.account, member.worker, member.place.group)
-    state = member.watch.state
-    rate = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
-    yield ("worker_hashrate_hashes_per_second", labels), rate
+    yield ("worker_hashrate_hashes_per_second", labels), measured_of(member, glance)
     if glance.expected is not None:
         yield ("worker_expected_hashes_per_second", labels), glance.expected
-    yield ("worker_state", (*labels, state.value)), 1.0
+    yield ("worker_state", (*labels, member.watch.state.value)), 1.0
     yield ("worker_rejected_ratio", labels), glance.refused
     if glance.last_share_at is not None:
         yield ("worker_last_share_timestamp_seconds", labels), floor.unix_us(glance.last_share_at) / 1e6

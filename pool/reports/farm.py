@@ -13,7 +13,7 @@ from pool.farm.hashrate import Rate
 from pool.farm.incident_line import incident_line
 from pool.farm.pauses import covers
 from pool.farm.stale_losses import BlockChange
-from pool.farm.summary import FarmSums, Glances, MachineLine, farm_sums, machine_lines
+from pool.farm.summary import STATE_RANK, FarmSums, Glances, MachineLine, farm_sums, machine_lines
 from pool.wording import counted, hashrate_text
 
 MOST_SHOWN = 40  # machines in a table, a screenful; --all and --json show every one
@@ -111,7 +111,7 @@ def _money_lines(finance: Finance) -> list[str]:
 def headline(report: FarmReport) -> str:
     """`2,500 machines: 2,480 ok, 7 silent …; 596.1 TH/s of 600 TH/s over ten minutes`."""
     states = report.sums.states
-    said = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items(), key=_rank) if count)
+    said = ", ".join(f"{states[state]:,} {state}" for state in reversed(STATE_RANK) if states[state])
     total = sum(states.values())
     running, nameplate = hashrate_text(report.sums.running), hashrate_text(report.sums.nameplate)
     where = "" if report.group is None else f"{report.group}: "
@@ -123,10 +123,6 @@ def headline(report: FarmReport) -> str:
 def noteworthy(report: FarmReport) -> int:
     """How many machines somebody should look at, those for which the report has no line among them."""
     return sum(count for state, count in report.sums.states.items() if state not in NO_NEWS)
-
-
-def _rank(entry: tuple[str, int]) -> int:
-    return ("ok", "new", "paused", "low", "rejecting", "silent").index(entry[0])
 
 
 def rates_line(report: FarmReport) -> str:
