@@ -20,43 +20,44 @@ UNKNOWN = "–"
 _AGES = ((2 * 86_400, 86_400, "d"), (2 * 3_600, 3_600, "h"), (120, 60, "min"), (0, 1, "s"))
 
 T = TypeVar("T", bound=msgspec.Struct)
+L = TypeVar("L", bound=GroupView | MachineLine)
 
 
 def group_columns(lines: Sequence[GroupView], at_us: int, width: int) -> Sequence[Column[GroupView]]:
     """On a wide terminal also by which fault and for how long, and why work is refused."""
     is_wide = width >= WIDE
     columns: tuple[Column[GroupView], ...] = (
-        Column("group", lambda one: one.group, is_shortened=True),
+        Column("group", lambda one: one.group, is_path=True),
         Column("machines", lambda one: f"{one.machines:,}", is_number=True),
         Column("at fault", _faults if is_wide else lambda one: _count(one.faulty), is_number=not is_wide),
         Column("paused", lambda one: _count(one.paused), is_number=True),
         Column("measured", lambda one: hashrate_text(one.measured), is_number=True),
         Column("expected", lambda one: _hashrate(one.expected or None), is_number=True),
-        Column("refused", _refused if is_wide else lambda one: _percent(one.refused), is_number=not is_wide),
     )
     if not is_wide:
-        return columns
+        return [*columns, Column("refused", lambda one: _percent(one.refused), is_number=True)]
     since: Column[GroupView] = Column("for", lambda one: _ago(one.faulty_since_us, at_us), is_number=True)
+    columns = (*columns[:3], since, *columns[3:])
     further: tuple[Column[GroupView], ...] = (
         Column("up", lambda one: _uptime(one.uptime), is_number=True),
         Column("last share", lambda one: _ago(one.last_share_us, at_us), is_number=True),
         Column("firmware", _firmware),
         Column("best share", lambda one: _difficulty(one.best_difficulty), is_number=True),
     )
-    return with_room([*columns[:3], since, *columns[3:]], further, lines, width)
+    return with_room([*columns, _refused_column(columns, lines, width)], further, lines, width)
 
 
 def machine_columns(lines: Sequence[MachineLine], at_us: int, width: int) -> Sequence[Column[MachineLine]]:
     """On a wide terminal also what is known of the machine beside how it does now."""
     columns: tuple[Column[MachineLine], ...] = (
         Column("machine", lambda one: one.name, is_shortened=True),
-        Column("group", lambda one: one.group, is_shortened=True),
+        Column("group", lambda one: one.group, is_path=True),
         Column("state", lambda one: "never seen" if one.is_never_seen else one.state),
         Column("for", lambda one: _ago(one.state_since_us, at_us), is_number=True),
         Column("measured", lambda one: hashrate_text(one.measured), is_number=True),
         Column("expected", lambda one: _hashrate(one.expected), is_number=True),
-        Column("refused", _refused),
     )
+    columns = (*columns, _refused_column(columns, lines, width))
     if width < WIDE:
         return columns
     further: tuple[Column[MachineLine], ...] = (
@@ -86,6 +87,14 @@ def change_columns(
         Column("slowest group", lambda one: _slowest(one.groups)),
     )
     return with_room(columns, further, lines, width)
+
+
+def _refused_column(before: Sequence[Column[L]], lines: Sequence[L], width: int) -> Column[L]:
+    """With the main reason, unless that would shorten names: one cannot go to a machine without its name."""
+    column: Column[L] = Column("refused", _refused)
+    if _taken([*before, column], lines) <= width:
+        return column
+    return Column("refused", lambda one: _percent(one.refused), is_number=True)
 
 
 def with_room(

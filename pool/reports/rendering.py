@@ -39,12 +39,14 @@ class Form(enum.Enum):
 
 
 class Column(msgspec.Struct, Generic[T], frozen=True):
-    """A column of a table: its heading, and what it says of a value. What flows may take several lines."""
+    """A column of a table: its heading, and what it says of a value. What is shortened loses its middle, a
+    path its beginning, since its end says most; what flows may take several lines."""
 
     heading: str
     text: Callable[[T], str]
     is_number: bool = False
     is_shortened: bool = False
+    is_path: bool = False
     is_flowing: bool = False
 
 
@@ -94,7 +96,7 @@ def table(lines: Sequence[T], columns: Sequence[Column[T]], width: int) -> Table
     for row in cells:
         made.add_row(
             *(
-                Text(shortened(text, wide) if column.is_shortened else text)
+                Text(_fitted(text, wide, column))
                 for text, wide, column in zip(row, widths, columns, strict=True)
             )
         )
@@ -108,9 +110,16 @@ def _narrowed(columns: Sequence[Column[T]], widths: Sequence[int]) -> list[tuple
     flowing = [place for place in places if columns[place].is_flowing]
     return [
         *((place, FLOWING) for place in flowing),
+        *((place, LEAST_SHORTENED) for place in places if columns[place].is_path),
         *((place, LEAST_SHORTENED) for place in places if columns[place].is_shortened),
         *((place, LEAST_FLOWING) for place in flowing),
     ]
+
+
+def _fitted(text: str, most: int, column: Column[T]) -> str:
+    if column.is_path:
+        return text if len(text) <= most else f"…{text[len(text) - most + 1 :]}"
+    return shortened(text, most) if column.is_shortened else text
 
 
 def shortened(text: str, most: int) -> str:

@@ -18,7 +18,7 @@ from pool.farm.pauses import Pause
 from pool.farm.stale_losses import BlockChange, StaleLosses
 from pool.farm.summary import farm_sums
 from pool.reports.farm import MOST_SHOWN, FarmReport, Losses, farm_report, headline, loss_lines
-from tests.pool.farm.shop_floor import START, US, ShopFloor, keys, listing
+from tests.pool.farm.shop_floor import ALICE, START, US, ShopFloor, keys, listing
 
 RACKS = 4
 NAMES = [f"m-{rack}-{position:02}" for rack in range(1, RACKS + 1) for position in range(1, 11)]
@@ -121,6 +121,25 @@ def test_tables_fit_the_terminal(shop: ShopFloor, width: int) -> None:
     tables = [line for line in lines if line.startswith(("machine", "group", "m-", "hall"))]
     assert max(map(len, tables)) <= width
     assert any("last share" in line for line in lines) == (width == 120)
+
+
+def test_a_narrow_terminal_has_whole_names_and_ends_of_paths_rather_than_reasons() -> None:
+    made = ShopFloor(
+        [listing(f"hall-a-1-2-{number:02}", "shenzhen/hall-a/row-1/rack-2") for number in (1, 2)]
+    )
+    made.join(keys(["hall-a-1-2-01"]))
+    for _ in range(40):
+        made.run(10)
+        made.refuse((ALICE, "hall-a-1-2-01"), 1)
+    [silent, rejecting] = rows(printed(reported(made)), "machine")
+    assert (silent[0], rejecting[0]) == ("hall-a-1-2-02", "hall-a-1-2-01")
+    assert silent[1] == rejecting[1]
+    assert rejecting[1].startswith("…")
+    assert rejecting[1].endswith("/row-1/rack-2")
+    assert rejecting[-2:] == ["50.0", "%"]
+    [_, rejecting] = rows(printed(reported(made), 110), "machine")
+    assert rejecting[1] == "shenzhen/hall-a/row-1/rack-2"
+    assert "stale" in rejecting
 
 
 def test_a_wide_terminal_has_room_for_why_a_group_is_at_fault_and_what_machines_run(shop: ShopFloor) -> None:

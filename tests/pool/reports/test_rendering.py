@@ -51,6 +51,18 @@ def test_a_narrow_table_leaves_out_the_middle_of_what_identifies() -> None:
     assert lines[1].split() == [f"{ADDRESS[:21]}…{ADDRESS[-21:]}", "1.50000000"]
 
 
+def test_a_narrow_table_leaves_out_the_beginning_of_a_path_before_anything_of_a_name() -> None:
+    columns: tuple[Column[Line], ...] = (
+        Column("machine", lambda one: one.account, is_shortened=True),
+        Column("group", lambda one: one.reason or "", is_path=True),
+    )
+    line = Line(account="hall-a-1-3-01-of-shenzhen-north", sats=0, reason="shenzhen/hall-a/row-1/rack-3")
+    text = io.StringIO()
+    # 31 + 2 + 28 are 13 more than there are: the path is the one to lose them, though the name is longer
+    show([line], columns, Line, Form.TABLE, Console(file=text, width=48, color_system=None), "")
+    assert text.getvalue().splitlines()[1].split() == [line.account, "…a/row-1/rack-3"]
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_long_reasons_wrap_and_amounts_stay_whole(width: int) -> None:
     reason = "the node cannot pay to this address, since it knows no script for it; " * 3
