@@ -84,7 +84,7 @@ class _Rest:
         if state is not MachineState.SILENT:
             self._all_work += glance.all_work
             if glance.refused_work > 0:
-                for reason, part in member.watch.view(self._at).refused_by_reason.items():
+                for reason, part in member.watch.refused_by_reason(self._at).items():
                     self._refused_work[reason] += part * glance.all_work
         self._best_work = max(self._best_work, member.best_work)
         if glance.last_share_at is not None:

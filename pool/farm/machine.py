@@ -182,11 +182,15 @@ class MachineWatch:
             is_learned=exposure.given is None and exposure.rate is not None,
             delivered=exposure.tests.delivered if self.state is MachineState.LOW else None,
             refused=self._refusals.part(now),
-            refused_by_reason=self._refusals.parts(now),
+            refused_by_reason=self.refused_by_reason(now),
             last_share_at=self._last_share_at,
             connected_since=presence.connected_since,
             connections=presence.connections,
         )
+
+    def refused_by_reason(self, now: float) -> dict[str, float]:
+        """As `view` has it, alone."""
+        return self._refusals.parts(now)
 
     def glance(self, now: float) -> Glance:
         """What charts show of it: a fraction of what `view` costs."""

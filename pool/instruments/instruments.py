@@ -9,6 +9,7 @@ import contextlib
 import importlib.metadata
 import platform
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +50,9 @@ POLL_SECONDS = 0.5
 HEALTH_SECONDS = 5.0  # a page of a large farm takes some tenths of one; orchestrators wait that long
 LOOK_SECONDS = 0.3
 SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by their marks
+SAVE_TOLD_SECONDS = (
+    2.0  # once something was told: the next process is not to tell it again, nor its end never
+)
 # A page waits so long for frames that were on a page before a crash, lest counters go back. A tenth of it is
 # enough to read again what is lost; what a long stop has left unread is shown as it is read.
 CATCHING_UP_SECONDS = 10.0
@@ -77,6 +81,7 @@ class Instruments:
         self._rendering: asyncio.Future[bytes] | None = None
         self._trouble = ""
         self._is_caught_up = False
+        self._news: deque[Notice] = deque()
         self._was_caught_up = asyncio.Event()
         self._sizes = SpoolSizes(self._spool)
         self._alarms_told = AlarmsTold()
@@ -118,24 +123,32 @@ class Instruments:
                     group.create_task(self.listener.run(), name="metrics")
         finally:
             self._thread.shutdown(wait=True, cancel_futures=True)
+            self._tell_news()  # of a look that was under way: what was seen is remembered as told
             self._save()
 
     async def _follow(self) -> None:
-        saved_at = time.monotonic()
+        saved_at, is_told = time.monotonic(), False
         while True:
-            for told in await self._loop.run_in_executor(self._thread, self.look):
-                self._tell(told)
+            await self._loop.run_in_executor(self._thread, self.look)
+            is_told |= self._tell_news()
             if self._is_caught_up:
                 self._was_caught_up.set()
-            if time.monotonic() - saved_at >= SAVE_SECONDS:
+            if time.monotonic() - saved_at >= (SAVE_TOLD_SECONDS if is_told else SAVE_SECONDS):
                 await self._loop.run_in_executor(self._thread, self._save)
-                saved_at = time.monotonic()
+                saved_at, is_told = time.monotonic(), False
             await asyncio.sleep(POLL_SECONDS if self._is_caught_up else 0.0)
 
     def _now(self) -> float:
         """Unix time as it was at the start, and what has passed since. Frames are dated by a clock that
         nobody sets either; the wall clock is for what people have dated: prices, pauses, jobs."""
         return self._started_at + (time.monotonic() - self._started_monotonic)
+
+    def _tell_news(self) -> bool:
+        """Whether there was any."""
+        is_news = bool(self._news)
+        while self._news:
+            self._tell(self._news.popleft())
+        return is_news
 
     def _tell(self, told: Notice) -> None:
         """Nodes have lines of their own in the log, the gateway's."""
@@ -147,13 +160,13 @@ class Instruments:
 
     # ------------------------------------------------------------------ in the thread
 
-    def look(self) -> list[Notice]:
-        """Take what the gateways have written since the last look; what of it is news. A disk out of order is
-        told once."""
+    def look(self) -> None:
+        """Take what the gateways have written since the last look; what of it is news waits to be told. A
+        disk out of order is told once."""
         try:
             self._is_caught_up = self._has_caught_up()
             if not self._is_caught_up:
-                return []
+                return
             now, board = self._now(), self._board
             board.looked(now)
             self._let_go(now)
@@ -168,7 +181,7 @@ class Instruments:
             self._trouble = ""
         now_us = time.time_ns() // 1000
         incidents = self._herald.incidents(self.desk.floor.incidents, now_us)
-        return [*incidents, *self._herald.nodes(self._board.node_troubles(self._now()), now_us)]
+        self._news += [*incidents, *self._herald.nodes(self._board.node_troubles(self._now()), now_us)]
 
     def _let_go(self, now: float) -> None:
         """Of gateways that were taken away. What they have left to be counted is shown all the same."""
