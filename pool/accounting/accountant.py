@@ -334,6 +334,9 @@ class Accountant:
                 else:
                     self.figures.database_served(name)
                 pause = max(pause, self._pace.trouble_seconds)
+            except Exception:
+                self.figures.database_served(name)  # a bug: it does not wait for the database
+                raise
             else:
                 self.figures.database_served(name)
                 self._tell_recovery(name)

@@ -71,6 +71,7 @@ async def _notices(settings: Settings) -> AsyncIterator[Notifier | None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await notifier.finish()
 
 
 @contextlib.asynccontextmanager

@@ -105,15 +105,28 @@ class Notifier:
         finally:
             lock.release()
 
+    async def finish(self) -> None:
+        """Write down what `run` did not, where it has ended by a bug or never had the outbox. Raises nothing
+        that the disk or another process is the cause of."""
+        if not self._in_hand:
+            return
+        try:
+            lock = self._lock()
+        except (LeaseTaken, DatabaseError, OSError) as error:
+            log.error(LogEvent.NOTICES_UNWRITTEN, error=error)
+            return
+        try:
+            await self._write_rest(Outbox.open(self._directory, self._targets))
+        finally:
+            lock.release()
+
     async def _locked(self) -> FileLock:
         """Once the accountant before this one has ended, as after a kill of the supervisor. One that does not
         end has the journal as well, and that is told."""
-        path = self._directory / FOLDER / LOCK
         failures = 0
         while True:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                return FileLock.take(path, f"accountant {os.getpid()}")
+                return self._lock()
             except LeaseTaken:
                 await asyncio.sleep(HELD_SECONDS)
             except (DatabaseError, OSError) as error:
@@ -121,6 +134,11 @@ class Notifier:
                 if failures == 1:
                     log.error(LogEvent.NOTICES_UNWRITTEN, error=error)
                 await asyncio.sleep(self._patience.pause_seconds(failures, 0.0, None))
+
+    def _lock(self) -> FileLock:
+        path = self._directory / FOLDER / LOCK
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock.take(path, f"accountant {os.getpid()}")
 
     async def _work(self, outbox: Outbox) -> None:
         jitter = secrets.SystemRandom().random
@@ -160,10 +178,12 @@ class Notifier:
             await asyncio.sleep(EXPIRY_SECONDS)
 
     async def _write_rest(self, outbox: Outbox) -> None:
-        """Behind a change that is being written: nobody else may have the file before that is done."""
+        """Behind a change that is being written: nobody else may have the file before that is done. What is
+        taken meanwhile stays in hand."""
+        notices = tuple(self._in_hand)
         try:
-            await outbox.take(tuple(self._in_hand), self._now_us())
+            await outbox.take(notices, self._now_us())
         except OSError as error:
             log.error(LogEvent.NOTICES_UNWRITTEN, error=error)
         else:
-            self._in_hand.clear()
+            del self._in_hand[: len(notices)]

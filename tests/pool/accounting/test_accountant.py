@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from config.schema import NodeSettings
 from pool.accounting.accountant import Accountant, now_us
@@ -182,3 +183,17 @@ async def test_whether_the_database_is_back_does_not_wait_for_a_duty_of_every_ho
         await until(lambda: accountant.figures.is_database_up)
         assert (tries, accountant.figures.failures["paying"]) == (2, 1)
         task.cancel()
+
+
+async def test_a_duty_that_ends_by_a_bug_does_not_wait_for_the_database(tmp_path: Path) -> None:
+    async with keeping_accounts(tmp_path) as (accountant, _):
+        await until(lambda: accountant.figures.is_database_up)
+        errors = iter([DatabaseUnavailable("it is away"), RuntimeError("a bug")])
+
+        async def notice() -> None:
+            raise next(errors)
+
+        with pytest.raises(RuntimeError, match="a bug"):
+            await asyncio.wait_for(accountant._repeat("noticing", 0.0, notice), 30)
+        assert accountant.figures.database_outages == 1
+        await until(lambda: accountant.figures.is_database_up)

@@ -166,6 +166,18 @@ async def test_what_is_in_hand_at_the_end_is_written_down(tmp_path: Path) -> Non
                 pass
 
 
+async def test_what_was_taken_while_nothing_ran_is_written_down_at_the_end(tmp_path: Path) -> None:
+    """As in the pause after a bug."""
+    async with Receiver() as receiver:
+        settings = telling(settings_of(tmp_path, scheme="solo"), receiver)
+        ended = Notifier.of(settings, lambda: NOW_US)
+        assert ended is not None
+        ended.take(*incidents(1))
+        await ended.finish()
+        async with running(settings):
+            assert (await receiver.next("/hook")).json["id"] == "incident:i1"
+
+
 async def test_who_comes_while_another_still_ends_waits_for_the_outbox(tmp_path: Path) -> None:
     """As after a kill of the supervisor; two at once would send everything twice."""
     async with Receiver() as receiver:
