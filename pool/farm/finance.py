@@ -95,6 +95,7 @@ class Treasurer:
     def finance(self, sums: FarmSums, market: Market, now: float, savings: Savings | None = None) -> Finance:
         """`savings` None: nobody has counted any."""
         price_now, usual = self.price_per_kwh(now), self.usual(now)
+        dear_until_us = self.dear_until_us(now)
         prices = Prices(
             price_per_kwh=usual.price_per_kwh,
             coin_price=market.coin_price,
@@ -122,8 +123,8 @@ class Treasurer:
             price_per_kwh=price_now,
             coin_price=market.coin_price,
             time_share=usual.time_share,
-            is_standing_still=sums.for_price > 0,
-            dear_until_us=self.dear_until_us(now),
+            is_standing_still=sums.for_price > 0 or dear_until_us is not None,
+            dear_until_us=dear_until_us,
             measured=economics(measured, network, prices),
             nameplate=economics(nameplate, network, prices),
             solo=None if network is None else solo_odds(mining_rate, network.work),
@@ -158,8 +159,9 @@ class Treasurer:
         known = [one for one in saved if one is not None]
         return sum(known) if known and len(known) == len(saved) else None
 
-    def worth(self, idle: Idle, market: Market) -> PauseSaving:
-        """What machines save that stand still for some time, at the price of power then."""
+    def worth(self, idle: Idle, market: Market, reject_share: float = 0.0) -> PauseSaving:
+        """What machines save that stand still for some time, at the price of power then; so much of their
+        work would have been refused."""
         price = self.price_per_kwh(idle.from_us / MICROSECONDS)
         prices = Prices(
             price_per_kwh=price,
@@ -169,6 +171,7 @@ class Treasurer:
         hashing = Hashing(
             hashes_per_second=idle.hashes_per_second,
             watts=self._watts(idle.watts, idle.unlisted_hashes_per_second),
+            reject_share=reject_share,
         )
         return pause_saving(economics(hashing, market.network, prices), idle.seconds, price)
 

@@ -14,7 +14,7 @@ from pool.farm.floor_clock import FloorClock
 from pool.farm.floor_rules import FloorRules
 from pool.farm.incidents import Departure, Incident, update
 from pool.farm.machine_state import Glance, MachineState
-from pool.farm.member import Member, MemberMemory
+from pool.farm.member import Member, MemberMemory, measured_of
 from pool.farm.observation import MachineKey, Observation
 from pool.farm.pauses import By, Pause, pause_of, silence_planned_by
 from pool.farm.places import Places
@@ -160,7 +160,7 @@ class Floor:
             if not member.is_faulty or not self._is_own(member):
                 continue
             state, glance = member.watch.state, member.watch.glance(at)
-            measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
+            measured = measured_of(member, glance)
             yield Fault(
                 machine=member.key,
                 name=member.name,
@@ -194,11 +194,9 @@ class Floor:
                 lasting[group] = (is_on, silence_planned_by(self._pauses, group, now_us))
             is_on, member.paused_by = lasting[group]
             if is_on and not is_paused:
-                member.count(at)
-                member.watch.pause(at)
+                member.pause(at)
             elif is_paused and not is_on and (member.paused_by is None or self._is_back(member, at)):
-                member.count(at)
-                member.watch.resume(at)
+                member.resume(at)
 
     def _is_back(self, member: Member, at: float) -> bool:
         """Whether it has delivered within the last minute."""

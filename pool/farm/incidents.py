@@ -70,7 +70,8 @@ def update(
     departed: Mapping[str, Departure] = MappingProxyType({}),
 ) -> tuple[Incident, ...]:
     """The incidents now, the largest first; each of the faults is in exactly one of them. `departed` are
-    machines, by key, that are no faults any more without being well.
+    machines, by key, that are no faults without being well: all that are paused now, and those that were
+    forgotten since the last answer.
 
     Give the last answer as `previous`. One that is missing from the answer has ended or has become part of a
     wider one.
@@ -168,7 +169,10 @@ class _Laying:
             self.drawn.append(drawn)
             self._give(drawn, (faults[one.machine] for one in was.faults if one.machine in faults))
             left = [one.machine for one in was.faults if one.machine not in faults]
-            drawn.departed = was.departed | {name: departed[name] for name in left if name in departed}
+            still = {
+                name: why for name, why in was.departed.items() if why == "forgotten" or name in departed
+            }
+            drawn.departed = still | {name: departed[name] for name in left if name in departed}
             drawn.healed = {name: now_us for name in left if name not in departed} | {
                 name: at_us for name, at_us in was.healed.items() if now_us - at_us < LINGERING_US
             }

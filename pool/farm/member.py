@@ -9,7 +9,7 @@ import msgspec
 from pool.farm.exposure import WatchTerms
 from pool.farm.inventory import InventoryMachine
 from pool.farm.machine import MachineWatch
-from pool.farm.machine_state import MachineMemory, MachineState
+from pool.farm.machine_state import Glance, MachineMemory, MachineState
 from pool.farm.pauses import By
 from pool.farm.places import Place
 from stratum.agents import classify
@@ -31,6 +31,7 @@ class MemberMemory(msgspec.Struct, frozen=True, kw_only=True):
     best_work: float
     judged_seconds: float
     down_seconds: float
+    was_off: bool
     watch: MachineMemory
 
 
@@ -52,6 +53,7 @@ class Member:
         "listing",
         "paused_by",
         "place",
+        "was_off",
         "watch",
         "worker",
     )
@@ -77,6 +79,7 @@ class Member:
         self.connections: dict[str, int] = {}
         self.best_work = 0.0
         self.paused_by: By | None = None  # while its silence is planned
+        self.was_off = False  # when its pause began: then that stops nothing, and saves nothing
         self._judged_seconds = 0.0
         self._down_seconds = 0.0
         self._counted_at = at
@@ -154,6 +157,18 @@ class Member:
         self.count(at)
         return self.watch.advance(at)
 
+    def pause(self, at: float) -> None:
+        """It is to be off."""
+        self.count(at)
+        self.was_off = self.watch.state is MachineState.SILENT or not self.watch.has_delivered
+        self.watch.pause(at)
+
+    def resume(self, at: float) -> None:
+        """It is to be back."""
+        self.count(at)
+        self.was_off = False
+        self.watch.resume(at)
+
     def count(self, at: float) -> None:
         """Add the time since the last count to what its state is. Called before the state may change."""
         self._judged_seconds, self._down_seconds = self._seconds(at)
@@ -211,6 +226,7 @@ class Member:
             best_work=self.best_work,
             judged_seconds=self._judged_seconds,
             down_seconds=self._down_seconds,
+            was_off=self.was_off,
             watch=self.watch.export(),
         )
 
@@ -233,8 +249,14 @@ class Member:
         member.best_work = memory.best_work
         member._judged_seconds, member._down_seconds = memory.judged_seconds, memory.down_seconds
         member._counted_at = member._down_until = at
+        member.was_off = memory.was_off
         for source, count in memory.connections.items():
             for _ in range(count):
                 member.joined(source, memory.firmware, at)
         member.last_at = memory.last_at
         return member
+
+
+def measured_of(member: Member, glance: Glance) -> float:
+    """Hashes per second over ten minutes. A silent machine does nothing, whatever is left in its window."""
+    return 0.0 if member.watch.state is MachineState.SILENT else glance.hashes_per_second

@@ -2,7 +2,7 @@
 
 About once a minute the ledger takes the time that has passed, by the floor's clock, so that a stop of the
 pool counts nothing. A machine counts for one of the pauses that it is in, and only once it is off: a pause
-says that it is, and its shares may say otherwise.
+says that it is, and its shares may say otherwise. One that was off by itself before saves nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -206,7 +206,11 @@ def standing_still(
         if group not in counting:
             counting[group] = next((one for one in reversed(known) if covers(one.group, group)), None)
         pause = counting[group]
-        if pause is None or (glance.last_share_at is not None and at - glance.last_share_at < OFF_SECONDS):
+        if (
+            pause is None
+            or member.was_off
+            or (glance.last_share_at is not None and at - glance.last_share_at < OFF_SECONDS)
+        ):
             continue
         if pause not in found:
             found[pause] = Idle(max(pause.since_us, from_us), pause.us_within(from_us, to_us) / MICROSECONDS)

@@ -8,7 +8,7 @@ import msgspec
 
 from pool.farm.floor import Floor
 from pool.farm.machine_state import Glance, MachineState
-from pool.farm.member import Member
+from pool.farm.member import Member, measured_of
 from pool.farm.pauses import covers
 from pool.farm.places import Levels, groups_of
 
@@ -80,7 +80,7 @@ class FarmSums(msgspec.Struct, kw_only=True):
         """All but what is refused, which is no sum."""
         state, watts = member.watch.state, member.watts
         self.states[state.value] += 1
-        measured = 0.0 if state is MachineState.SILENT else glance.hashes_per_second
+        measured = measured_of(member, glance)
         should = glance.expected or measured
         if state is MachineState.PAUSED:
             self._add_paused(should, watts, is_for_price=member.paused_by == "price")
@@ -123,11 +123,6 @@ def machine_lines(
 def _worst_first(one: tuple[Member, Glance]) -> tuple[int, float, Levels, str]:
     member, glance = one
     return STATE_RANK[member.watch.state.value], -_missing(member, glance), member.place.levels, member.name
-
-
-def measured_of(member: Member, glance: Glance) -> float:
-    """Hashes per second over ten minutes. A silent machine does nothing, whatever is left in its window."""
-    return 0.0 if member.watch.state is MachineState.SILENT else glance.hashes_per_second
 
 
 def _missing(member: Member, glance: Glance) -> float:

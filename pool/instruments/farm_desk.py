@@ -142,7 +142,7 @@ class FarmDesk:
             round(unix * MICROSECONDS),
             self._pauses,
             self.floor.glances,
-            lambda idle: self._treasurer.worth(idle, market),
+            lambda idle: self._treasurer.worth(idle, market, farm_sums(self.floor.glances()).refused),
         )
 
     def _read_coin_price(self, path: Path, unix: float) -> None:

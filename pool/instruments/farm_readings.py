@@ -7,9 +7,9 @@ from pool.farm.finance import Finance
 from pool.farm.floor import Floor
 from pool.farm.hashrate import Rate
 from pool.farm.machine_state import Glance
-from pool.farm.member import Member
+from pool.farm.member import Member, measured_of
 from pool.farm.pause_savings import Saved
-from pool.farm.summary import FarmSums, Glances, GroupLine, measured_of
+from pool.farm.summary import FarmSums, Glances, GroupLine
 from pool.gateway.readings import Reading
 from pool.instruments.farm_metrics import PAUSED_BY
 

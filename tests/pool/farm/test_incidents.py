@@ -212,12 +212,25 @@ def test_the_line_of_what_is_over() -> None:
     )
 
 
+def test_who_is_back_from_a_pause_is_not_told_as_paused_when_the_others_are_well_again() -> None:
+    three = rack(3)
+    incident = only(look(three, NOON + MINUTE))
+    paused: dict[str, Departure] = {three[0].machine: "paused"}
+    two = only(update([incident], three[1:], CENSUS, NOON + 2 * MINUTE, paused))
+    assert two.departed == paused
+    resumed = only(update([two], three[1:], CENSUS, NOON + 3 * MINUTE, {}))
+    assert resumed.departed == {}
+    over = only(update([resumed], [], CENSUS, NOON + HOUR, {}))
+    assert ": well again since 13:00" in incident_line(over, NOON + HOUR)
+
+
 def test_the_line_of_what_is_over_since_it_is_paused_or_forgotten() -> None:
     whole = only(look(rack(38), NOON + MINUTE))
     departed: dict[str, Departure] = {f"x.a-3-2-{n}": "paused" for n in range(1, 31)}
     departed["x.a-3-2-31"] = "forgotten"
     few = only(update([whole], rack(38)[31:], CENSUS, NOON + 30 * MINUTE, departed))
-    assert incident_line(only(look([], NOON + HOUR, few)), NOON + HOUR) == (
+    over = only(update([few], [], CENSUS, NOON + HOUR, departed))
+    assert incident_line(over, NOON + HOUR) == (
         "rack a/row-3/rack-2: 30 paused, 1 forgotten, others well again since 13:00; "
         "38 of 40 machines at fault since 12:00"
     )

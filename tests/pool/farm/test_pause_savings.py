@@ -29,10 +29,14 @@ HOUR = 3_600
 
 
 class Books:
-    """A floor and the ledger of its pauses."""
+    """A floor and the ledger of its pauses. All machines have delivered until now, when they stop."""
 
     def __init__(self) -> None:
         self.shop = ShopFloor(LISTED)
+        everything = keys([one.name for one in LISTED])
+        self.shop.join(everything)
+        self.shop.run(60)
+        self.shop.hang(everything)
         self.ledger = PauseLedger("USD")
         self.market = Market(network=NETWORK, coin_price=1_000.0)
         self.treasurer = Treasurer(POWER)
@@ -136,6 +140,24 @@ def test_machines_that_hash_on_save_nothing(books: Books) -> None:
     [entry] = books.entries()
     # its last share is a minute old before it counts as off
     assert entry.saved.machine_seconds == pytest.approx(3.5 * HOUR, abs=60)
+
+
+def test_a_machine_that_was_off_by_itself_before_saves_nothing(books: Books) -> None:
+    """Three of row 1 run until the pause begins; the fourth has been silent for an hour."""
+    books.shop.join(keys(["m-1", "m-2", "m-3"]))
+    books.run(HOUR)
+    assert books.shop.state("m-4") == "silent"
+    books.shop.hang(keys(["m-1", "m-2", "m-3"]))
+    books.shop.pause("hall/row-1")
+    books.run(HOUR // 2)
+    books.shop = later = books.shop.after_restart()
+    later.hang(list(later.running))
+    books.run(HOUR // 2)
+    [entry] = books.entries()
+    assert entry.saved.machine_seconds == pytest.approx(3 * HOUR, abs=4 * 60)
+    books.shop.pauses = []
+    books.run(10)
+    assert not books.shop.member("m-4").was_off, "the next pause is judged by what is then"
 
 
 def test_while_the_pool_stands_nothing_is_counted(books: Books) -> None:

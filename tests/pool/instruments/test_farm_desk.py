@@ -124,8 +124,10 @@ def test_power_below_the_bound_pauses_nobody(tmp_path: Path) -> None:
 def test_what_a_pause_has_saved_is_shown_told_and_remembered(tmp_path: Path) -> None:
     """Ten minutes of a dear morning."""
     power = msgspec.structs.replace(DEAR_BY_DAY, coin_price=1_000.0)
-    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", unix=EIGHT + 3_600, power=power)
-    made.run(601)
+    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", unix=EIGHT - 60, power=power)
+    made.run(61, "m-1")
+    made.unix = EIGHT + 3_600
+    made.run(600)
     shown = made.shown(NETWORK)
     # 3 kW × 600 s = 0.5 kWh at 0.5; 10^12 × 600 / 10^20 × 3.125 = 1.875e-5 coins at 1,000: 0.25 − 0.01875
     assert shown["pause_unspent_kwh_30_days", ("price",)] == pytest.approx(0.5)
