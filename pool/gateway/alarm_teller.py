@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from pool.accounting.control import INSTRUMENTS_SOCKET, NobodyThere, Refused, ask
 from pool.gateway.alarms import Alarm, Alarms
 
@@ -35,7 +37,8 @@ class AlarmTeller:
             await asyncio.sleep(self._tell_seconds)
 
     async def _tell(self, active: Iterable[Alarm]) -> None:
-        with contextlib.suppress(NobodyThere, Refused, OSError):
+        # ValueError and the like: of an answer that is none. Whatever comes, mining goes on.
+        with contextlib.suppress(NobodyThere, Refused, OSError, ValueError, msgspec.MsgspecError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 await ask(
                     self._directory,

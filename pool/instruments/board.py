@@ -128,6 +128,8 @@ class Board:
         process that begins waits for what it may hear."""
         if self._began_at is None:
             self._began_at = now
+        for state in self.gateways.values():  # a date may lie ahead where somebody has set a clock back
+            state.heard_at = min(state.heard_at, now)
         open_ones = [state for state in self.gateways.values() if not state.is_closed]
         heard = [state.at for state in open_ones if now - state.heard_at < BEHIND_SECONDS]
         if not heard and now - self._began_at < BEHIND_SECONDS:
@@ -155,6 +157,10 @@ class Board:
         """Whether a gateway has shown a frame lately."""
         state = self.gateways.get(source)
         return state is not None and not state.is_closed and now - state.heard_at < 2 * BEHIND_SECONDS
+
+    def record_times(self, now: float) -> dict[str, float]:
+        """What each gateway's clock shows now that dates its frames: its last date, and what has passed."""
+        return {source: state.at + (now - state.heard_at) for source, state in self.gateways.items()}
 
     def is_gone(self, source: str, now: float) -> bool:
         """Whether a gateway was taken away: nothing for a day, while another works."""

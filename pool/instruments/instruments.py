@@ -81,6 +81,7 @@ class Instruments:
         self._rendering: asyncio.Future[bytes] | None = None
         self._trouble = ""
         self._is_caught_up = False
+        self._has_more = False  # to be read at once; a disk that fails is asked again after a while
         self._news: deque[Notice] = deque()
         self._was_caught_up = asyncio.Event()
         self._sizes = SpoolSizes(self._spool)
@@ -136,11 +137,12 @@ class Instruments:
             if time.monotonic() - saved_at >= (SAVE_TOLD_SECONDS if is_told else SAVE_SECONDS):
                 await self._loop.run_in_executor(self._thread, self._save)
                 saved_at, is_told = time.monotonic(), False
-            await asyncio.sleep(POLL_SECONDS if self._is_caught_up else 0.0)
+            await asyncio.sleep(0.0 if self._has_more else POLL_SECONDS)
 
     def _now(self) -> float:
-        """Unix time as it was at the start, and what has passed since. Frames are dated by a clock that
-        nobody sets either; the wall clock is for what people have dated: prices, pauses, jobs."""
+        """Unix time as it was at the start, and what has passed since: who sets the wall clock decides about
+        no gateway's life. Frames are dated by a third clock, which follows the wall slowly; the wall clock
+        itself is for what people and jobs are dated by."""
         return self._started_at + (time.monotonic() - self._started_monotonic)
 
     def _tell_news(self) -> bool:
@@ -163,16 +165,18 @@ class Instruments:
     def look(self) -> None:
         """Take what the gateways have written since the last look; what of it is news waits to be told. A
         disk out of order is told once."""
+        self._has_more = False
         try:
             self._is_caught_up = self._has_caught_up()
             if not self._is_caught_up:
+                self._has_more = True
                 return
             now, board = self._now(), self._board
             board.looked(now)
             self._let_go(now)
             self.desk.advance(board.now, board.missing_seconds, is_working=self._is_working)
             self.desk.count_pauses(self.network())
-            self._sizes.look(board.gateways, now)
+            self._sizes.look(board.record_times(now))
         except (OSError, SpoolError) as error:
             if str(error) != self._trouble:
                 log.error(LogEvent.CHARTS_WAITING, error=error)

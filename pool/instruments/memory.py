@@ -1,6 +1,7 @@
 """[shell] What the instruments remember from process to process: a file of the data directory. Blocking.
 
-It is worth some minutes of a chart, no more: written whole or not at all, and synced by nobody.
+Nothing that anybody is owed is in it: it is written whole or not at all, synced by nobody, and one of another
+version is not read. Machines are learned anew then, and what pauses have saved is forgotten.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """[shell] How much of each gateway's spool is left to be counted and archived, and since when. Blocking."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pool.gateway.readings import Reading
@@ -21,12 +21,14 @@ class SpoolSizes:
         self._looked_at: float | None = None
         self._begun: dict[Path, float] = {}
 
-    def look(self, gateways: Iterable[str], now: float) -> None:
-        """Every few seconds; `now` in Unix time. Raises OSError."""
+    def look(self, gateways: Mapping[str, float]) -> None:
+        """Every few seconds; `gateways` with the time that each dates its frames by now. Raises OSError."""
         at = self._monotonic()
         if self._looked_at is None or at - self._looked_at >= SECONDS:
             self._looked_at = at
-            self.readings = [reading for gateway in gateways for reading in self._sizes(gateway, now)]
+            self.readings = [
+                reading for gateway, now in gateways.items() for reading in self._sizes(gateway, now)
+            ]
 
     def _sizes(self, gateway: str, now: float) -> Iterable[Reading]:
         size, begun = 0, now

@@ -129,6 +129,18 @@ def test_a_gateway_whose_clock_is_another_one_is_up_while_its_frames_come(set_by
     assert not board.is_up("gateway-0", START + set_by + 70), "ten seconds without one"
 
 
+def test_a_date_that_lies_ahead_keeps_no_dead_gateway_alive() -> None:
+    """The clock was eight hours fast when it died, and is right again."""
+    board, now = Board(START), START - 8 * 3_600
+    observed(board, Writer().frame(START, share()))
+    board.looked(now)
+    board.looked(now + 11)
+    assert not board.is_up("gateway-0", now + 11)
+    observed(board, Writer().frame(now + 12, share()), source="gateway-1", heard_at=now + 12)
+    board.looked(now + 12)
+    assert board.record_times(now + 15)["gateway-1"] == now + 15
+
+
 def test_frames_that_had_waited_say_nothing_of_whether_their_gateway_lives() -> None:
     board, writer = Board(START), Writer()
     observed(board, writer.frame(START + 1, share()))

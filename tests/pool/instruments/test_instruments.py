@@ -202,6 +202,17 @@ async def test_what_a_long_stop_has_left_unread_is_read_in_portions(settings: Se
     assert (first, second) == (1_000, 2_000)  # FRAMES_AT_ONCE
 
 
+async def test_a_disk_that_cannot_be_read_is_asked_again_after_a_while_and_not_at_once(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Path(settings.data_directory) / "spool"
+    segment_path(spool / "gateway-0", "a" * 16, 1, 1).mkdir(parents=True)  # a folder can be read by nobody
+    instruments = Instruments(settings, Links())
+    instruments.look()
+    assert "Is a directory" in caplog.text
+    assert not instruments._has_more
+
+
 async def test_the_build_is_shown(settings: Settings) -> None:
     figures = dict(Instruments(settings, Links())._readings())
     version = importlib.metadata.version("engineroom")
