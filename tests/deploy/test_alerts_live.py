@@ -16,7 +16,8 @@ async def test_a_pool_that_has_found_a_block_tells_of_it_and_of_the_node_that_is
         await pool.prometheus.wait_for_rules()
         await miner.close()
         found = {(one.labels["alertname"], one.state): one for one in await pool.prometheus.alerts()}
-        assert found.keys() - {("EngineroomNodeDown", "firing")} == {
+        # On a busy machine the loops are late as well, for as long as it is busy.
+        assert found.keys() - {("EngineroomNodeDown", "firing"), ("EngineroomLoopStalls", "pending")} == {
             ("EngineroomWatchdog", "firing"),
             ("EngineroomBlockFound", "firing"),
             ("EngineroomNodeDown", "pending"),
