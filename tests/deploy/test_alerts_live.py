@@ -11,6 +11,8 @@ async def test_a_pool_that_has_found_a_block_tells_of_it_and_of_the_node_that_is
     async with watched(tmp_path) as pool:
         user = f"{pool.pool.address}.a-1"
         miner = await HandMiner.connect(pool.pool.port, user, pool.pool.algorithm)
+        # It has watched for some scrapes: `increase` makes one of two samples more than it was.
+        await pool.shows('count_over_time(engineroom_block_outcomes_total{outcome="accepted"}[1m]) > 5')
         await pool.find_block(miner)
         await pool.shows('ALERTS{alertname="EngineroomBlockFound", alertstate="firing"}')
         await pool.prometheus.wait_for_rules()
