@@ -46,7 +46,7 @@ PURE_IN_POOL = {
     "pool/farm/shortfall.py",
     "pool/farm/silence.py",
     "pool/farm/economics.py",
-    "pool/farm/economics_text.py",
+    "pool/reports/economics.py",
     "pool/farm/tariff.py",
     "pool/farm/cause.py",
     "pool/farm/enrichment.py",

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.text import Text
 
 from pool.commands.farm_columns import change_columns, group_columns, machine_columns
-from pool.farm.economics_text import MONEY, MoneyRow, money_rows
 from pool.farm.group_view import GroupView
 from pool.farm.stale_losses import BlockChange
 from pool.farm.summary import MachineLine
+from pool.reports.economics import MONEY, MoneyRow, money_rows
 from pool.reports.farm import MOST_SHOWN, NO_NEWS, FarmReport, headline, loss_lines, noteworthy, rates_line
 from pool.reports.rendering import Form, show
 

@@ -6,6 +6,8 @@ at nightfall nor while machines stand still for the price: it is for the share o
 they run, and the nameplate has those machines that only the price keeps from running.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from config.power_schema import PowerSettings
@@ -23,11 +25,13 @@ from pool.farm.economics import (
     watts_of,
 )
 from pool.farm.pause_savings import Idle, Savings
+from pool.farm.pauses import By
 from pool.farm.summary import FarmSums
 from pool.farm.tariff import WEEK_SECONDS, Running, Tariff, dear_periods, price_at, running, tariff_of
 
 DAY_SECONDS = 86_400.0
 MICROSECONDS = 1_000_000
+NOTHING_SAVED = Savings()
 # What is left in a window days after its last share is no hashrate, and prices divided by it are no prices.
 LEAST_HASHES_PER_SECOND = 1.0
 
@@ -92,8 +96,15 @@ class Treasurer:
         dear = dear_periods(self.tariff, bound, now, WEEK_SECONDS)
         return round(dear[0].end * MICROSECONDS) if dear and dear[0].start <= now else None
 
-    def finance(self, sums: FarmSums, market: Market, now: float, savings: Savings | None = None) -> Finance:
-        """`savings` None: nobody has counted any."""
+    def finance(
+        self,
+        sums: FarmSums,
+        market: Market,
+        now: float,
+        stopped: Mapping[By, Idle],
+        savings: Savings = NOTHING_SAVED,
+    ) -> Finance:
+        """`stopped` are the machines that pauses keep from running now, by the kind of pause."""
         price_now, usual = self.price_per_kwh(now), self.usual(now)
         dear_until_us = self.dear_until_us(now)
         prices = Prices(
@@ -128,34 +139,28 @@ class Treasurer:
             measured=economics(measured, network, prices),
             nameplate=economics(nameplate, network, prices),
             solo=None if network is None else solo_odds(mining_rate, network.work),
-            saved_per_day=self._saved_per_day(sums, network, prices, price_now, usual),
-            savings=Savings() if savings is None else savings,
+            saved_per_day=self._saved_per_day(stopped, market, price_now, usual, sums.refused),
+            savings=savings,
             remark=market.remark,
         )
 
     def _saved_per_day(
         self,
-        sums: FarmSums,
-        network: Network | None,
-        prices: Prices,
+        stopped: Mapping[By, Idle],
+        market: Market,
         price_now: float | None,
         usual: Running,
+        reject_share: float,
     ) -> float | None:
         """By hand for a whole day at the price of this moment: a pause is made for it. For the price for the
         part of a day in which power is dear, at what it costs then."""
-        by_hand = self._watts(
-            sums.paused_watts - sums.for_price_watts, sums.unlisted_paused - sums.unlisted_for_price
-        )
-        for_price = self._watts(sums.for_price_watts, sums.unlisted_for_price)
-        dear_seconds = (1.0 - usual.time_share) * DAY_SECONDS
-        saved = []
-        for rate, watts, seconds, price in (
-            (sums.paused - sums.for_price, by_hand, DAY_SECONDS, price_now),
-            (sums.for_price, for_price, dear_seconds, usual.dear_price_per_kwh),
-        ):
-            if rate > 0:
-                idle = Hashing(hashes_per_second=rate, watts=watts, reject_share=sums.refused)
-                saved.append(pause_saving(economics(idle, network, prices), seconds, price).saved)
+        of_a_day: dict[By, tuple[float, float | None]] = {
+            "hand": (DAY_SECONDS, price_now),
+            "price": ((1.0 - usual.time_share) * DAY_SECONDS, usual.dear_price_per_kwh),
+        }
+        saved = [
+            self._saving(idle, *of_a_day[by], market, reject_share).saved for by, idle in stopped.items()
+        ]
         known = [one for one in saved if one is not None]
         return sum(known) if known and len(known) == len(saved) else None
 
@@ -163,6 +168,11 @@ class Treasurer:
         """What machines save that stand still for some time, at the price of power then; so much of their
         work would have been refused."""
         price = self.price_per_kwh(idle.from_us / MICROSECONDS)
+        return self._saving(idle, idle.seconds, price, market, reject_share)
+
+    def _saving(
+        self, idle: Idle, seconds: float, price: float | None, market: Market, reject_share: float
+    ) -> PauseSaving:
         prices = Prices(
             price_per_kwh=price,
             coin_price=market.coin_price,
@@ -173,7 +183,7 @@ class Treasurer:
             watts=self._watts(idle.watts, idle.unlisted_hashes_per_second),
             reject_share=reject_share,
         )
-        return pause_saving(economics(hashing, market.network, prices), idle.seconds, price)
+        return pause_saving(economics(hashing, market.network, prices), seconds, price)
 
     def _watts(self, listed: float, unlisted_hashes_per_second: float) -> float | None:
         """None where machines run of which nobody said what they draw."""

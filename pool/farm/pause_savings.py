@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from pool.farm.economics import PauseSaving
+from pool.farm.machine_state import MachineState
 from pool.farm.pauses import KEPT_US, MOST_PAUSES, By, Pause, covers
 from pool.farm.summary import Glances
 
@@ -215,6 +216,16 @@ def standing_still(
         if pause not in found:
             found[pause] = Idle(max(pause.since_us, from_us), pause.us_within(from_us, to_us) / MICROSECONDS)
         _stand(found[pause], glance.expected or glance.hashes_per_second, member.watts)
+    return found
+
+
+def kept_from_running(glances: Glances) -> dict[By, Idle]:
+    """The machines that are paused now and would run if they were not, by the kind of pause; for no time."""
+    found: dict[By, Idle] = {}
+    for member, glance in glances:
+        if member.watch.state is MachineState.PAUSED and not member.was_off:
+            idle = found.setdefault(member.paused_by or "hand", Idle(0, 0.0))
+            _stand(idle, glance.expected or glance.hashes_per_second, member.watts)
     return found
 
 

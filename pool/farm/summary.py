@@ -69,11 +69,9 @@ class FarmSums(msgspec.Struct, kw_only=True):
     refused: float = 0.0
     nameplate_watts: float = 0.0
     running_watts: float = 0.0
-    paused_watts: float = 0.0
     for_price_watts: float = 0.0
     unlisted_nameplate: float = 0.0
     unlisted_running: float = 0.0
-    unlisted_paused: float = 0.0
     unlisted_for_price: float = 0.0
 
     def add(self, member: Member, glance: Glance) -> None:
@@ -83,7 +81,9 @@ class FarmSums(msgspec.Struct, kw_only=True):
         measured = measured_of(member, glance)
         should = glance.expected or measured
         if state is MachineState.PAUSED:
-            self._add_paused(should, watts, is_for_price=member.paused_by == "price")
+            self.paused += should
+            if member.paused_by == "price":
+                self._add_for_price(should, watts)
             return
         self.nameplate += should
         self.running += measured
@@ -94,15 +94,12 @@ class FarmSums(msgspec.Struct, kw_only=True):
             self.nameplate_watts += watts
             self.running_watts += 0.0 if state is MachineState.SILENT else watts
 
-    def _add_paused(self, should: float, watts: float | None, *, is_for_price: bool) -> None:
-        listed, unlisted = (0.0, should) if watts is None else (watts, 0.0)
-        self.paused += should
-        self.paused_watts += listed
-        self.unlisted_paused += unlisted
-        if is_for_price:
-            self.for_price += should
-            self.for_price_watts += listed
-            self.unlisted_for_price += unlisted
+    def _add_for_price(self, should: float, watts: float | None) -> None:
+        self.for_price += should
+        if watts is None:
+            self.unlisted_for_price += should
+        else:
+            self.for_price_watts += watts
 
 
 def machine_lines(

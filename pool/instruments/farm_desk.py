@@ -20,13 +20,13 @@ from pool.farm.hashrate import RateWindowState
 from pool.farm.inventory import TERA
 from pool.farm.observation import Observation
 from pool.farm.opening import InventoryUnusable, open_places, places_by_name
-from pool.farm.pause_savings import LedgerMemory, PauseLedger
+from pool.farm.pause_savings import LedgerMemory, PauseLedger, kept_from_running
 from pool.farm.pauses import Pause
 from pool.farm.places import Places
 from pool.farm.planned_pauses import PlannedPauses
 from pool.farm.rate_windows import RateWindows
 from pool.farm.stale_losses import LossesMemory, StaleLosses
-from pool.farm.summary import FarmSums, farm_sums, group_lines
+from pool.farm.summary import FarmSums, Glances, farm_sums, group_lines
 from pool.gateway.readings import Reading
 from pool.instruments import farm_readings
 from pool.logs.events import LogEvent
@@ -171,7 +171,7 @@ class FarmDesk:
             self.floor,
             glances,
             self._windows.estimates(self._now),
-            self._finance(farm_sums(glances), market_network, unix),
+            self._finance(glances, farm_sums(glances), market_network, unix),
             self.difficulty_of,
             group,
             round(unix * MICROSECONDS),
@@ -179,9 +179,11 @@ class FarmDesk:
             most,
         )
 
-    def _finance(self, sums: FarmSums, market_network: Network | None, unix: float) -> Finance:
-        savings = self._ledger.savings(round(unix * MICROSECONDS))
-        return self._treasurer.finance(sums, self._market(market_network), unix, savings)
+    def _finance(
+        self, glances: Glances, sums: FarmSums, market_network: Network | None, unix: float
+    ) -> Finance:
+        market, savings = self._market(market_network), self._ledger.savings(round(unix * MICROSECONDS))
+        return self._treasurer.finance(sums, market, unix, kept_from_running(glances), savings)
 
     def _market(self, market_network: Network | None) -> Market:
         return Market(network=market_network, coin_price=self._coin_price, remark=self._remark)
@@ -205,7 +207,9 @@ class FarmDesk:
         limit = self._settings.metrics.workers_limit
         yield from farm_readings.worker_readings(self.floor, glances, self.difficulty_of, limit)
         yield from farm_readings.loss_readings(self.losses.totals, self._losses_per_day(market_network))
-        yield from farm_readings.money_readings(self._finance(sums, market_network, self._unix_time()))
+        yield from farm_readings.money_readings(
+            self._finance(glances, sums, market_network, self._unix_time())
+        )
 
     def groups(self) -> set[str]:
         """All that machines stand in, now."""

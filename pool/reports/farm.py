@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from pool.farm.economics import DAY_SECONDS, Hashing, Network, coin_sats_per_day
-from pool.farm.economics_text import money_lines, solo_line
 from pool.farm.finance import Finance
 from pool.farm.floor import Floor
 from pool.farm.group_view import GroupView, group_views
@@ -14,6 +13,7 @@ from pool.farm.incident_line import incident_line
 from pool.farm.pauses import covers
 from pool.farm.stale_losses import BlockChange
 from pool.farm.summary import STATE_RANK, FarmSums, Glances, MachineLine, farm_sums, machine_lines
+from pool.reports.economics import money_lines, solo_line
 from pool.wording import counted, hashrate_text
 
 MOST_SHOWN = 40  # machines in a table, a screenful; --all and --json show every one

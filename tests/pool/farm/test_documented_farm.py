@@ -19,7 +19,7 @@ from pool.farm.floor import Floor
 from pool.farm.floor_rules import FloorRules
 from pool.farm.hashrate import RateWindow
 from pool.farm.observation import MachineKey, Observation, Refusals, Shares, TipSeen
-from pool.farm.pause_savings import Idle, PauseLedger
+from pool.farm.pause_savings import Idle, PauseLedger, kept_from_running
 from pool.farm.pauses import Pause
 from pool.farm.places import Places
 from pool.farm.rate_windows import WINDOWS
@@ -118,7 +118,13 @@ def told(settings: Settings) -> FarmReport:
     story = Story(settings)
     at = story.run()
     glances = story.floor.glances()
-    finance = story.treasurer.finance(farm_sums(glances), MARKET, at, story.ledger.savings(round(at * 1e6)))
+    finance = story.treasurer.finance(
+        farm_sums(glances),
+        MARKET,
+        at,
+        kept_from_running(glances),
+        story.ledger.savings(round(at * 1e6)),
+    )
     per_hash = (NETWORK.subsidy_sats + 10_000_000) / NETWORK.work
     return farm_report(
         story.floor,

@@ -89,7 +89,7 @@ def financed(power: PowerSettings, network: Network, coin_price: float) -> Finan
     rate = MACHINES * HASHES_PER_SECOND_EACH
     sums = FarmSums(nameplate=rate, running=rate, unlisted_nameplate=rate, unlisted_running=rate)
     market = Market(network=network, coin_price=coin_price)
-    return Treasurer(power).finance(sums, market, FIRST_OF_OCTOBER)
+    return Treasurer(power).finance(sums, market, FIRST_OF_OCTOBER, {})
 
 
 def printed(finance: Finance) -> list[str]:

@@ -20,6 +20,8 @@ With farm.power.pause_above_price_per_kwh at 0.6 it runs by night alone, 8 hours
     alone       2.87176 × 3 = 8.61528 days for a block
 """
 
+from collections.abc import Iterable
+
 import msgspec
 import pytest
 
@@ -27,6 +29,7 @@ from config.power_schema import PowerSettings, TariffSettings
 from pool.farm.finance import Market, Treasurer
 from pool.farm.inventory import InventoryMachine
 from pool.farm.observation import Observation, Shares
+from pool.farm.pause_savings import kept_from_running
 from pool.farm.pauses import Pause
 from pool.farm.summary import farm_sums, group_lines
 from tests.pool.farm.shop_floor import ALICE, US, ShopFloor, keys
@@ -100,7 +103,7 @@ def test_what_is_lacking_is_told_as_few_incidents_not_as_a_hundred(shop: ShopFlo
 
 def test_its_money_is_that_of_the_machines_that_run(shop: ShopFloor) -> None:
     market = Market(network=THEN, coin_price=2_350.0)
-    found = Treasurer(POWER).finance(farm_sums(shop.floor.glances()), market, NOON)
+    found = Treasurer(POWER).finance(farm_sums(shop.floor.glances()), market, NOON, {})
     assert found.price_per_kwh == 0.9
     named, measured = found.nameplate.day, found.measured.day
     assert named.energy_kwh == pytest.approx(17_280)
@@ -114,13 +117,23 @@ def test_its_money_is_that_of_the_machines_that_run(shop: ShopFloor) -> None:
     assert found.solo.expected_wait_seconds == pytest.approx(2.87176 / 0.96 * 86_400, rel=1e-3)
 
 
+def running(listings: Iterable[InventoryMachine]) -> ShopFloor:
+    """Every machine has delivered a share."""
+    made = ShopFloor(listings)
+    names = keys(one.name for one in made.places.inventory.machines.values())
+    seen = Observation(made.now)
+    seen.shares = dict.fromkeys(names, Shares(1, SHARE_WORK, SHARE_WORK**2, SHARE_WORK))
+    made.floor.observe("gateway-0", seen)
+    return made
+
+
 AT_NIGHT = msgspec.structs.replace(POWER, pause_above_price_per_kwh=0.6)
 MARKET = Market(network=THEN, coin_price=2_350.0)
 
 
 def test_a_farm_that_runs_by_night_has_a_third_of_the_money_of_one_that_always_runs(shop: ShopFloor) -> None:
     four_at_night = FIRST_OF_OCTOBER - 4 * 3_600
-    found = Treasurer(AT_NIGHT).finance(farm_sums(shop.floor.glances()), MARKET, four_at_night)
+    found = Treasurer(AT_NIGHT).finance(farm_sums(shop.floor.glances()), MARKET, four_at_night, {})
     assert found.time_share == pytest.approx(1 / 3)
     assert (found.is_standing_still, found.dear_until_us) == (False, None)
     assert found.nameplate.day.coin_sats == pytest.approx(2.91343e8, rel=1e-5)
@@ -133,12 +146,13 @@ def test_a_farm_that_runs_by_night_has_a_third_of_the_money_of_one_that_always_r
 
 def test_by_day_it_stands_still_and_nothing_but_what_is_measured_is_another_figure() -> None:
     """At eight in the morning power is dear until midnight in Shanghai, sixteen hours later."""
-    made = ShopFloor(listed())
+    made = running(listed())
     made.pauses = [Pause("all", round(made.now * US), None, by="price")]
     made.run(1)
-    sums = farm_sums(made.floor.glances())
+    glances = made.floor.glances()
+    sums = farm_sums(glances)
     assert (sums.nameplate, sums.for_price) == (0, pytest.approx(600e12))
-    found = Treasurer(AT_NIGHT).finance(sums, MARKET, FIRST_OF_OCTOBER)
+    found = Treasurer(AT_NIGHT).finance(sums, MARKET, FIRST_OF_OCTOBER, kept_from_running(glances))
     assert found.is_standing_still
     assert found.dear_until_us == (FIRST_OF_OCTOBER + 16 * 3_600) * US
     assert found.nameplate.hashing.hashes_per_second == pytest.approx(600e12)
@@ -157,16 +171,18 @@ def test_who_is_paused_by_hand_is_no_part_of_the_nameplate_while_power_is_dear()
     since_us = round(made.now * US)
     made.pauses = [Pause("all", since_us, None, by="price"), Pause("half-1", since_us)]
     made.run(1)
-    found = Treasurer(AT_NIGHT).finance(farm_sums(made.floor.glances()), MARKET, FIRST_OF_OCTOBER)
+    found = Treasurer(AT_NIGHT).finance(farm_sums(made.floor.glances()), MARKET, FIRST_OF_OCTOBER, {})
     assert found.nameplate.month.profit == pytest.approx(58_220, abs=1)
 
 
 def test_the_farm_of_two_halves_of_which_one_is_paused_saves_its_power_and_loses_its_coin() -> None:
-    made = ShopFloor([msgspec.structs.replace(one, group=f"half-{n % 2}") for n, one in enumerate(listed())])
+    made = running(msgspec.structs.replace(one, group=f"half-{n % 2}") for n, one in enumerate(listed()))
     made.pause("half-1")
     made.run(1)
-    sums = farm_sums(made.floor.glances())
-    assert (sums.paused, sums.paused_watts) == (pytest.approx(300e12), 300_000)
-    found = Treasurer(POWER).finance(sums, Market(network=THEN, coin_price=2_350.0), NOON)
+    glances = made.floor.glances()
+    stopped = kept_from_running(glances)
+    assert (stopped["hand"].hashes_per_second, stopped["hand"].watts) == (pytest.approx(300e12), 300_000)
+    market = Market(network=THEN, coin_price=2_350.0)
+    found = Treasurer(POWER).finance(farm_sums(glances), market, NOON, stopped)
     # at noon's price half of 17,280 × 0.9 = 15,552 CNY unspent, half of 20,539.7 unearned: 7,776 − 10,269.85
     assert found.saved_per_day == pytest.approx(-2_493.85, abs=0.2)

@@ -15,7 +15,7 @@ import pytest
 from config.power_schema import PowerSettings
 from pool.farm.economics import Network
 from pool.farm.finance import Market, Treasurer
-from pool.farm.pause_savings import DAY_US, LedgerMemory, PauseEntry, PauseLedger, Saved
+from pool.farm.pause_savings import DAY_US, LedgerMemory, PauseEntry, PauseLedger, Saved, kept_from_running
 from pool.farm.pauses import KEPT_US, MOST_PAUSES, Pause
 from tests.pool.farm.shop_floor import US, ShopFloor, keys, listing
 
@@ -150,6 +150,8 @@ def test_a_machine_that_was_off_by_itself_before_saves_nothing(books: Books) -> 
     books.shop.hang(keys(["m-1", "m-2", "m-3"]))
     books.shop.pause("hall/row-1")
     books.run(HOUR // 2)
+    stopped = kept_from_running(books.shop.floor.glances())["hand"]
+    assert (stopped.machines, stopped.watts) == (3, 9_000)
     books.shop = later = books.shop.after_restart()
     later.hang(list(later.running))
     books.run(HOUR // 2)

@@ -30,8 +30,8 @@ def test_sums_of_machines_that_run_are_silent_and_are_paused(shop: ShopFloor) ->
     # eight machines of 1 TH/s: four are paused; of the other four one is silent
     assert (sums.nameplate, sums.paused) == (4 * RATE, 4 * RATE)
     assert sums.running == pytest.approx(3 * RATE, rel=0.02)
-    assert (sums.nameplate_watts, sums.running_watts, sums.paused_watts) == (12_000, 9_000, 0)
-    assert (sums.unlisted_nameplate, sums.unlisted_running, sums.unlisted_paused) == (0, 0, 4 * RATE)
+    assert (sums.nameplate_watts, sums.running_watts) == (12_000, 9_000)
+    assert (sums.unlisted_nameplate, sums.unlisted_running) == (0, 0)
 
 
 def test_what_stands_still_only_for_the_price_is_summed_apart(shop: ShopFloor) -> None:
@@ -41,8 +41,7 @@ def test_what_stands_still_only_for_the_price_is_summed_apart(shop: ShopFloor) -
     shop.run(1)
     sums = farm_sums(shop.floor.glances())
     assert (sums.nameplate, sums.paused, sums.for_price) == (0, 8 * RATE, 4 * RATE)
-    assert (sums.paused_watts, sums.for_price_watts) == (12_000, 12_000)
-    assert (sums.unlisted_paused, sums.unlisted_for_price) == (4 * RATE, 0)
+    assert (sums.for_price_watts, sums.unlisted_for_price) == (12_000, 0)
 
 
 def test_until_a_machine_is_back_from_a_pause_for_the_price_it_stands_still_for_it(shop: ShopFloor) -> None:

@@ -14,6 +14,7 @@ from pool.farm.economics import Network
 from pool.farm.finance import Market, Treasurer
 from pool.farm.hashrate import RateWindow
 from pool.farm.observation import Observation, TipSeen
+from pool.farm.pause_savings import kept_from_running
 from pool.farm.pauses import Pause
 from pool.farm.stale_losses import BlockChange, StaleLosses
 from pool.farm.summary import farm_sums
@@ -35,11 +36,12 @@ def reported(
     power = PowerSettings() if power is None else power
     market = Market(network=NETWORK, coin_price=power.coin_price)
     window = RateWindow(600, START)
+    glances = shop.floor.glances()
     return farm_report(
         shop.floor,
-        shop.floor.glances(),
+        glances,
         {"10m": window.estimate(shop.now)},
-        Treasurer(power).finance(farm_sums(shop.floor.glances()), market, shop.now),
+        Treasurer(power).finance(farm_sums(glances), market, shop.now, kept_from_running(glances)),
         float,
         group,
         round(shop.now * US),

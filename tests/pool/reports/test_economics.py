@@ -9,7 +9,10 @@ import pytest
 from rich.console import Console
 
 from pool.farm.economics import Economics, Hashing, Network, Prices, SoloOdds, economics, solo_odds
-from pool.farm.economics_text import (
+from pool.farm.finance import Finance
+from pool.farm.pause_savings import PauseEntry, Saved, Savings
+from pool.farm.pauses import By
+from pool.reports.economics import (
     MONEY,
     MoneyRow,
     money_lines,
@@ -20,9 +23,6 @@ from pool.farm.economics_text import (
     solo_line,
     verdict_line,
 )
-from pool.farm.finance import Finance
-from pool.farm.pause_savings import PauseEntry, Saved, Savings
-from pool.farm.pauses import By
 from pool.reports.rendering import Form, show
 
 # 1,000 hashes a second find one block a day; see test_economics.py for the arithmetic.
