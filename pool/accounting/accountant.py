@@ -319,7 +319,7 @@ class Accountant:
     async def _repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do it for ever. What the world does to it is told once and tried again; bugs end the process."""
         while True:
-            pause = seconds
+            pause, is_waiting = seconds, False
             try:
                 await work()
             except LeaseLost:
@@ -328,18 +328,16 @@ class Accountant:
                 self._tell_trouble(name, error)
                 self.figures.failures[name] += 1
                 if isinstance(error, DatabaseError):
+                    is_waiting = True
                     self.figures.database_failed(name)
                     self.intake.forget()
                     pause = min(seconds, self._pace.database_seconds)
-                else:
-                    self.figures.database_served(name)
                 pause = max(pause, self._pace.trouble_seconds)
-            except Exception:
-                self.figures.database_served(name)  # a bug: it does not wait for the database
-                raise
             else:
-                self.figures.database_served(name)
                 self._tell_recovery(name)
+            finally:
+                if not is_waiting:  # whatever else has kept it from being done
+                    self.figures.database_served(name)
             await asyncio.sleep(pause)
 
     async def _notice(self, notifier: Notifier) -> None:

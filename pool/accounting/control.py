@@ -1,4 +1,4 @@
-"""[shell] The accountant's ear: Unix sockets on which commands ask something of its process, the one writer.
+"""[shell] The accountant's ear: Unix sockets on which commands and gateways ask something of its process.
 
 One request and one answer a connection, each one JSON line: {"version", "name", "arguments"} →
 {"result"} | {"error"}. Sockets are in the data directory and readable by their owner alone: whoever may open

@@ -50,9 +50,7 @@ POLL_SECONDS = 0.5
 HEALTH_SECONDS = 5.0  # a page of a large farm takes some tenths of one; orchestrators wait that long
 LOOK_SECONDS = 0.3
 SAVE_SECONDS = 30.0  # what a crash costs the windows: they go on from here, by their marks
-SAVE_TOLD_SECONDS = (
-    2.0  # once something was told: the next process is not to tell it again, nor its end never
-)
+SAVE_TOLD_SECONDS = 2.0  # once something was told: the next process knows that, and tells its end
 # A page waits so long for frames that were on a page before a crash, lest counters go back. A tenth of it is
 # enough to read again what is lost; what a long stop has left unread is shown as it is read.
 CATCHING_UP_SECONDS = 10.0
@@ -137,7 +135,7 @@ class Instruments:
             if time.monotonic() - saved_at >= (SAVE_TOLD_SECONDS if is_told else SAVE_SECONDS):
                 await self._loop.run_in_executor(self._thread, self._save)
                 saved_at, is_told = time.monotonic(), False
-            await asyncio.sleep(0.0 if self._has_more else POLL_SECONDS)
+            await asyncio.sleep(0.0 if self._has_more else POLL_SECONDS)  # 0: pages have their turn between
 
     def _now(self) -> float:
         """Unix time as it was at the start, and what has passed since: who sets the wall clock decides about
