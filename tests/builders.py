@@ -230,3 +230,13 @@ class Peer:
 def error_code(reply: dict[str, Any]) -> int | None:
     """The code of an error reply, None for a success."""
     return None if reply["error"] is None else reply["error"][0]
+
+
+def submit_until(peer: Peer, *, accepted: int, refused: int) -> tuple[int, int]:
+    """Tries nonces until so many at least were accepted and of too low a difficulty; how many then were."""
+    job = make_job()
+    peer.announce(job)
+    codes: list[int | None] = []
+    while codes.count(None) < accepted or codes.count(23) < refused:
+        codes.append(error_code(peer.submit(job, len(codes))))
+    return codes.count(None), codes.count(23)

@@ -1,20 +1,13 @@
 """Counting what sessions report: accepted work, refusals and denied names by reason."""
 
 from pool.gateway.tally import ShareTally
-from tests.builders import Peer, error_code, make_job
+from tests.builders import Peer, submit_until
 
 
 def test_accepted_and_refused_shares_are_counted_with_their_work() -> None:
     peer, tally = Peer(difficulty=1e-9), ShareTally()
     peer.handshake()
-    job = make_job()
-    peer.announce(job)
-    nonces = iter(range(10_000))
-    accepted = refused = 0
-    while not (accepted >= 3 and refused >= 1):
-        code = error_code(peer.submit(job, next(nonces)))
-        accepted += code is None
-        refused += code == 23
+    accepted, refused = submit_until(peer, accepted=3, refused=1)
     tally.record(peer.session.events_received())
     # difficulty 1e-9: floor(0xffff * 2^208 / 1e-9) is 2^224 * 0.99998e9, and 2^256 / that is 4.29…: 4 hashes
     assert tally.accepted == accepted
