@@ -78,7 +78,11 @@ async def _notices(settings: Settings) -> AsyncIterator[Notifier | None]:
 async def _instruments(settings: Settings, notifier: Notifier | None) -> AsyncIterator[InstrumentKeeper]:
     """The instruments and their socket, from before the accounts are opened for as long as they are kept."""
     keeper = InstrumentKeeper(settings, notices=notifier)
-    operations: dict[str, Operation] = {"farm": keeper.farm, "alarms": keeper.alarms}
+    operations: dict[str, Operation] = {
+        "farm": keeper.farm,
+        "forget": keeper.forget,
+        "alarms": keeper.alarms,
+    }
     control = ControlSocket(Path(settings.data_directory) / INSTRUMENTS_SOCKET, operations)
     await control.look()
     tasks = [

@@ -1,9 +1,9 @@
-"""`engineroom farm`: what a farm's operator tells the pool of groups of machines: planned pauses."""
+"""`engineroom farm`: the farm as it is, and what its operator says: planned pauses, machines gone."""
 
 import datetime
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pool.farm.pauses import Pause
     from pool.farm.places import Places
 
-app = typer.Typer(help="The farm's machines and groups; planned pauses.")
+app = typer.Typer(help="The farm's machines and groups; planned pauses; what is gone for good.")
 MICROSECONDS = 1_000_000
 Group = Annotated[
     str, typer.Argument(help="A path like hall-a/row-3, with all inside it; `all` is the farm.")
@@ -38,19 +38,13 @@ def farm(
         return
     if config is None:
         raise typer.BadParameter("name the settings file", param_hint="-c")
-    from pool.accounting.control import INSTRUMENTS_SOCKET, NobodyThere, Refused, ask
     from pool.commands.farm_view import print_farm
     from pool.reports.farm import MOST_SHOWN, FarmReport
     from pool.reports.rendering import json_text, stdout_console
 
-    directory = Path(load_settings(config).data_directory)
     wanted = None if group is None else group.strip("/ ")
     most = None if show_all or as_json else MOST_SHOWN
-    try:
-        answer = run(ask(directory, "farm", socket_name=INSTRUMENTS_SOCKET, group=wanted, most=most))
-    except (Refused, NobodyThere) as error:
-        fail(str(error))
-    report = msgspec.convert(answer, FarmReport)
+    report = msgspec.convert(_ask(load_settings(config), "farm", group=wanted, most=most), FarmReport)
     if as_json:
         typer.echo(json_text(report), nl=False)
     else:
@@ -123,6 +117,30 @@ def pauses(config: SettingsFile, as_json: AsJson = False, as_csv: AsCsv = False)
     )
     lines = pause_lines([*found, *by_price], now_us)
     show(lines, PAUSES, PauseLine, form, stdout_console(), "nothing is paused")
+
+
+@app.command()
+def forget(
+    config: SettingsFile,
+    machines: Annotated[
+        list[str], typer.Argument(help="Their names, or ACCOUNT.worker where several have one.")
+    ],
+) -> None:
+    """Machines are gone for good, or have another name now: no fault any more."""
+    _ask(load_settings(config), "forget", machines=machines)
+    for name in dict.fromkeys(machines):
+        typer.echo(f"{name} is forgotten; if it comes again, it is a new machine")
+
+
+def _ask(settings: "Settings", operation: str, **arguments: Any) -> Any:
+    """The instruments' answer; the command ends where there is none."""
+    from pool.accounting.control import INSTRUMENTS_SOCKET, NobodyThere, Refused, ask
+
+    directory = Path(settings.data_directory)
+    try:
+        return run(ask(directory, operation, socket_name=INSTRUMENTS_SOCKET, **arguments))
+    except (Refused, NobodyThere) as error:
+        fail(str(error))
 
 
 def _change(settings: "Settings", how: "Callable[[tuple[Pause, ...]], tuple[Pause, ...]]") -> None:

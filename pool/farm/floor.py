@@ -5,7 +5,7 @@ not silent because the pool is.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -94,6 +94,11 @@ class Floor:
                 if seen.has_work:
                     member.watch.refused(at, reason, refusals.count, refusals.work)
 
+    def forget(self, members: Collection[Member]) -> None:
+        """They are gone for good, and no fault any more; see `Roster.forget`."""
+        self._roster.forget(members)
+        self._forgotten += [member.key for member in members]
+
     def gateway_ended(self, source: str, now: float) -> None:
         """A gateway's process is gone since `now`, and its connections with it."""
         at = self._clock.at(now, has_work=True)
@@ -147,6 +152,10 @@ class Floor:
         """Where a machine stands; None for a stranger."""
         member = self.members.get(key)
         return None if member is None else member.place.group
+
+    def named(self, name: str) -> list[Member]:
+        """The machines that people call so, or ACCOUNT.worker where several are."""
+        return [member for member in self.members.values() if name in (member.name, member.key)]
 
     def glances(self) -> list[tuple[Member, Glance]]:
         """Every machine with what it shows now: looked at once, for all that is summed up of them."""

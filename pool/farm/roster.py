@@ -8,7 +8,7 @@ An entry of the inventory is one machine. It is the first that comes under its n
 and another has come: the same machine, set to another address.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pool.farm.floor_rules import FloorRules
 from pool.farm.inventory import InventoryMachine
@@ -114,10 +114,7 @@ class Roster:
         """Now and then: forget who is gone, and watch by the number of those who are here. The keys of the
         machines that are forgotten."""
         forgotten = [member for member in self.members.values() if self._is_forgettable(member, at)]
-        for member in forgotten:
-            del self.members[member.account, member.worker]
-        if forgotten:
-            self._make_room()
+        self.forget(forgotten)
         self._succeed(at)
         self._turned_away = {
             key: seen_at
@@ -126,6 +123,13 @@ class Roster:
         }
         self._resize(at)
         return [member.key for member in forgotten]
+
+    def forget(self, members: Collection[Member]) -> None:
+        """They are not expected any more: none is of the inventory. One that comes again is new."""
+        for member in members:
+            del self.members[member.account, member.worker]
+        if members:
+            self._make_room()
 
     def _is_forgettable(self, member: Member, at: float) -> bool:
         """Faults are kept while there is room: names may be invented in the operator's account as well, and

@@ -20,6 +20,8 @@ from config.schema import Settings
 from pool.accounting import directories
 from pool.accounting.control import Refused
 from pool.farm.economics import Network
+from pool.farm.floor import Floor
+from pool.farm.member import Member
 from pool.farm.places import nearest
 from pool.gateway.alarms import Alarm
 from pool.gateway.readings import SUM, Reading, histogram_readings
@@ -282,6 +284,17 @@ class Instruments:
             raise Refused(f"no machine is in {group!r}{hint}")
         return msgspec.Raw(msgspec.json.encode(report))
 
+    async def forget(self, machines: list[str]) -> None:
+        """Machines are gone for good, by their names or as ACCOUNT.worker; also for the next process. Raises
+        Refused, and forgets none, where one of them is not to be forgotten."""
+        await self._loop.run_in_executor(self._thread, self._forget, machines)
+
+    def _forget(self, machines: list[str]) -> None:
+        floor = self.desk.floor
+        chosen = [_forgettable(floor, name) for name in machines]
+        floor.forget({member.key: member for member in chosen}.values())  # who is named twice, once
+        self._save()
+
     def take_alarms(self, source: str, alarms: list[str]) -> None:
         """Those that a gateway has, told past its spool. Raises Refused for one that is none."""
         try:
@@ -366,3 +379,19 @@ class Instruments:
                 # One that is not known here is of a newer gateway, or in the memory of an older process.
                 if name in _OF_GATEWAYS and (is_up or name not in _GAUGES_OF_GATEWAYS) and name != "alarm":
                     yield (name, (number, *labels)), value
+
+
+def _forgettable(floor: Floor, name: str) -> Member:
+    """The machine that is called so. Raises Refused for one that would be back by itself."""
+    found = floor.named(name)
+    if not found:
+        raise Refused(f"there is no machine {name!r}: `engineroom farm --all` lists them")
+    if len(found) > 1:
+        keys = " or ".join(one.key for one in found[:3])
+        raise Refused(f"{len(found)} machines are called {name!r}: say {keys}")
+    [member] = found
+    if member.listing is not None:
+        raise Refused(f"{name!r} is in the inventory: take it out there, and start the pool again")
+    if member.is_connected:
+        raise Refused(f"{name!r} is connected and would be here again: switch it off, or pause its group")
+    return member

@@ -38,6 +38,7 @@ async def test_the_farm_is_shown_as_a_table_of_a_group_and_as_json(tmp_path: Pat
             table = await engineroom(*command)
             of_group = await engineroom(*command, "--group", "hall-a/rack-1/", "--json")
             unknown = await engineroom(*command, "--group", "hall-b")
+            present = await engineroom("farm", "forget", "rig", "-c", pool.settings_file)
             await miner.close()
         nobody = await engineroom(*command)
     assert (table.code, table.err) == (0, "")
@@ -53,6 +54,8 @@ async def test_the_farm_is_shown_as_a_table_of_a_group_and_as_json(tmp_path: Pat
     assert (unknown.code, unknown.out) == (1, "")
     assert unknown.err.strip().count("\n") == 0
     assert "no machine is in 'hall-b'; the nearest: hall-a" in unknown.err
+    assert (present.code, present.out) == (1, "")
+    assert "'rig' is in the inventory: take it out there, and start the pool again" in present.err
     assert (nobody.code, nobody.out) == (1, "")
     assert nobody.err.strip().count("\n") == 0
     assert "Traceback" not in nobody.err

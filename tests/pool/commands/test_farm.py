@@ -13,10 +13,11 @@ import msgspec
 import pytest
 
 from config.loading import load
-from pool.accounting.control import INSTRUMENTS_SOCKET, ControlSocket
+from pool.accounting.control import INSTRUMENTS_SOCKET, ControlSocket, Refused
 from pool.farm.pause_file import PauseFile
 from pool.instruments.farm_desk import FarmDesk
 from pool.reports.farm import MOST_SHOWN
+from tests.harness.command import Ended
 from tests.pool.accounting.building import ALICE, BOB, Accounts
 from tests.pool.commands.running import Pool, command
 
@@ -64,6 +65,34 @@ async def test_no_more_machines_are_asked_for_than_are_shown(pool: Pool) -> None
     finally:
         await socket.close()
     assert asked == [(None, MOST_SHOWN), ("hall-a", MOST_SHOWN), (None, None), (None, None)]
+
+
+async def test_machines_that_are_gone_are_forgotten_or_one_line_says_why_not(pool: Pool) -> None:
+    nobody = await asyncio.to_thread(pool.run, "farm", "forget", "m-7")
+    assert (nobody.code, nobody.out, nobody.err.count("\n")) == (1, "", 1)
+    forgotten = []
+
+    async def forget(machines: list[str]) -> None:
+        if "m-1" in machines:
+            raise Refused("'m-1' is in the inventory")
+        forgotten.extend(machines)
+
+    socket = ControlSocket(pool.directory / INSTRUMENTS_SOCKET, {"forget": forget})
+    await socket.open()
+    try:
+        async with asyncio.timeout(20):
+            done = await asyncio.to_thread(pool.run, "farm", "forget", "m-7", "m-8")
+            refused = await asyncio.to_thread(pool.run, "farm", "forget", "m-9", "m-1")
+    finally:
+        await socket.close()
+    assert done == Ended(
+        0,
+        "m-7 is forgotten; if it comes again, it is a new machine\n"
+        "m-8 is forgotten; if it comes again, it is a new machine\n",
+        "",
+    )
+    assert refused == Ended(1, "", "engineroom: 'm-1' is in the inventory\n")
+    assert forgotten == ["m-7", "m-8"]
 
 
 def test_a_group_is_paused_until_a_time_and_resumed(pool: Pool) -> None:

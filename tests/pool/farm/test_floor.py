@@ -291,6 +291,29 @@ def test_what_is_no_more_the_farms_after_a_restart_is_told_forgotten() -> None:
     assert over(later) == "the whole farm: 4 forgotten"
 
 
+def test_machines_that_are_gone_for_good_are_no_fault_any_more_and_new_if_they_come_again() -> None:
+    shop = dead(ShopFloor(), 3_700)
+    shop.floor.forget([shop.member("a-1-1"), shop.member("a-1-2")])
+    shop.run(5)
+    assert shop.states() == {"silent": 2}
+    shop.floor.forget([shop.member("a-1-3"), shop.member("a-1-4")])
+    shop.run(5)
+    assert over(shop) == "the whole farm: 4 forgotten"
+    assert not ShopFloor(memory=shop.floor.export(), now=shop.now).floor.members
+    shop.join(RACK[:1])
+    assert shop.states() == {"new": 1}
+
+
+def test_machines_are_found_by_their_names_and_by_their_accounts() -> None:
+    shop = ShopFloor()
+    shop.join([*keys(["rig", ""]), *keys(["rig"], BOB)])
+    floor = shop.floor
+    assert floor.named("rig") == [shop.member("rig"), shop.member("rig", BOB)]
+    assert floor.named("bob.rig") == [shop.member("rig", BOB)]
+    assert floor.named("alice.") == floor.named("alice…alice") == [shop.member("")]
+    assert floor.named("alice") == []
+
+
 def test_dead_machines_keep_nobody_out_for_a_week() -> None:
     shop = dead(ShopFloor(most_machines=4), 3_700)
     shop.wait(3_700)

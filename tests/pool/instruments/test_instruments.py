@@ -13,6 +13,7 @@ from config.farm_schema import FarmSettings
 from config.metrics_schema import MetricsSettings
 from config.schema import Settings
 from pool.accounting.control import Refused
+from pool.farm.observation import Observation
 from pool.instruments.instruments import Instruments
 from pool.instruments.links import Links
 from pool.instruments.memory import FILE_NAME, VERSION, Memory, MemoryRefused
@@ -149,6 +150,45 @@ async def test_a_group_that_nobody_is_in_is_refused_with_those_that_it_may_be(se
         await instruments.farm("rigs")
     report = msgspec.json.decode(await instruments.farm("rig"))
     assert [line["name"] for line in report["machines"]] == ["rig"]
+
+
+async def test_a_machine_that_is_gone_is_forgotten_when_its_operator_says_so_also_by_the_next_process(
+    settings: Settings,
+) -> None:
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    instruments, gateway = Instruments(settings, Links()), Gateway(spool, "a" * 16, now - 20)
+    connect(gateway, now - 15, instruments)
+    with pytest.raises(Refused, match="'rig' is connected and would be here again: switch it off, or"):
+        await instruments.forget(["rig"])
+    gateway.frame(now - 10, Left(1))
+    gateway.frame(now - 9)
+    instruments.look()
+    with pytest.raises(Refused, match="there is no machine 'rug': `engineroom farm --all` lists them"):
+        await instruments.forget(["rig", "rug"])
+    assert KEY in instruments.desk.floor.members, "all that are said, or none"
+    await instruments.forget(["rig", "account.rig"])
+    assert not instruments.desk.floor.members
+    later = Instruments(settings, Links())
+    later.look()
+    assert not later.desk.floor.members, "it reads on behind the machine's last sign of life"
+
+
+async def test_a_machine_that_is_listed_or_not_the_only_one_of_its_name_is_not_forgotten(
+    settings: Settings,
+) -> None:
+    listed = Path(settings.data_directory) / "machines.csv"
+    listed.write_text("name,group,model,expected_ths,watts\nspare,a,,,\n")
+    instruments = Instruments(
+        msgspec.structs.replace(settings, farm=FarmSettings(inventory=str(listed))), Links()
+    )
+    seen = Observation(time.time())
+    seen.joined += [(("alice", "rig"), ""), (("bob", "rig"), "")]
+    instruments.desk.floor.observe("gateway-0", seen)
+    with pytest.raises(Refused, match="'spare' is in the inventory: take it out there, and start the pool"):
+        await instruments.forget(["spare"])
+    with pytest.raises(Refused, match=r"2 machines are called 'rig': say alice\.rig or bob\.rig"):
+        await instruments.forget(["rig"])
+    assert len(instruments.desk.floor.members) == 3
 
 
 async def test_a_memory_that_is_no_good_is_told_and_begins_anew(
