@@ -62,6 +62,13 @@ async def in_a_terminal(
             raise
 
 
+async def until_answered(expression: str, port: int, directory: Path) -> None:
+    """Asks what one would ask oneself, until it has an answer."""
+    ends_at = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while (await ask("--port", str(port), expression))[0] != 0:
+        assert asyncio.get_running_loop().time() < ends_at, f"{expression}:\n{said(directory)}"
+
+
 def said(directory: Path) -> str:
     return "\n".join(f"--- {path.name}\n{path.read_text()}" for path in sorted(directory.glob("*.log")))
 
@@ -74,13 +81,14 @@ async def test_three_commands_lead_from_the_readme_to_an_answer_of_each_dashboar
         for command in (run, watch):
             await terminals.enter_async_context(in_a_terminal(command, short_path, ports))
         asking = await terminals.enter_async_context(in_a_terminal(question, short_path, ports))
-        code = await asyncio.wait_for(asking.wait(), PATIENCE_SECONDS)
+        assert await asyncio.wait_for(asking.wait(), PATIENCE_SECONDS) == 0, said(short_path)
+        # the miners come one after the other, and the dashboards answer before the last of them is there
+        await until_answered("sum(engineroom_connections) == 2", prometheus_port, short_path)
     answers = (short_path / "ask.log").read_text()
-    assert code == 0, said(short_path)
     for board in BOARDS:
         part = answers.partition(f"{board.title}: ")[2].partition("\nEngineroom: ")[0]
         assert re.search(r"^  [A-Z][^:]+: \d", part, re.MULTILINE), f"{board.title}:\n{said(short_path)}"
-    assert re.search(r"^  Miners connected: 2$", answers, re.MULTILINE), answers
+    assert re.search(r"^  Miners connected: [012]$", answers, re.MULTILINE), answers
     told = (short_path / "prometheus.log").read_text()
     assert f"Prometheus on http://127.0.0.1:{prometheus_port} scrapes " in told
     assert set(os.listdir(short_path)) == {"ask.log", "demo.log", "prometheus.log"}
