@@ -58,8 +58,9 @@ class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
 class FarmSums(msgspec.Struct, kw_only=True):
     """The whole farm, in hashes per second and watts. Nameplate is what machines should do that are not
     paused, running what they do that are neither paused nor silent; refused is the part of these ones' work
-    that is. Of what is paused, `for_price` is what stands still only since power is dear. Watts are of
-    machines whose watts are listed, of the others the hashrates are kept apart."""
+    that is, or of the paused ones' before, while no other runs. Of what is paused, `for_price` is what stands
+    still only since power is dear. Watts are of machines whose watts are listed, of the others the hashrates
+    are kept apart."""
 
     states: dict[str, int] = msgspec.field(default_factory=lambda: {state.value: 0 for state in MachineState})
     nameplate: float = 0.0
@@ -246,16 +247,30 @@ def group_lines(glances: Glances) -> list[GroupLine]:
 def farm_sums(glances: Glances, group: str | None = None) -> FarmSums:
     """What the whole farm does and should do, or (`group`) what stands in one group."""
     sums = FarmSums()
-    refused_work = all_work = 0.0
+    running, paused = _Refused(), _Refused()
     for member, glance in glances:
         if group is not None and not covers(group, member.place.group):
             continue
         sums.add(member, glance)
-        if member.watch.state not in (MachineState.PAUSED, MachineState.SILENT):
-            refused_work += glance.refused_work
-            all_work += glance.all_work
-    sums.refused = _part(refused_work, all_work)
+        if member.watch.state is not MachineState.SILENT:
+            (paused if member.watch.state is MachineState.PAUSED else running).add(glance)
+    sums.refused = (running if running.all_work > 0 else paused).part
     return sums
+
+
+class _Refused:
+    """The part of some machines' work that is refused."""
+
+    def __init__(self) -> None:
+        self.refused_work = self.all_work = 0.0
+
+    def add(self, glance: Glance) -> None:
+        self.refused_work += glance.refused_work
+        self.all_work += glance.all_work
+
+    @property
+    def part(self) -> float:
+        return _part(self.refused_work, self.all_work)
 
 
 def _part(refused: float, everything: float) -> float:

@@ -101,6 +101,26 @@ def test_machines_are_lines_the_worst_first(shop: ShopFloor) -> None:
     assert [one.name for one in row] == ["n-3", "n-1", "n-2", "n-4"]
 
 
+def test_while_all_are_paused_their_refused_part_is_what_it_was_before() -> None:
+    """Of every two shares of m-1 one is refused, of n-1's none. A night later that is still known."""
+    shop = ShopFloor([listing("m-1", "hall/row-1"), listing("n-1", "hall/row-2")])
+    shop.join(keys(["m-1", "n-1"]))
+    for _ in range(60):
+        shop.run(10)
+        shop.refuse((ALICE, "m-1"), 1)
+    shop.pause("hall/row-1")
+    shop.hang(keys(["m-1"]))
+    shop.run(1)
+    assert farm_sums(shop.floor.glances()).refused == 0, "who runs is what counts"
+    shop.pause("hall")
+    shop.hang(keys(["n-1"]))
+    shop.wait(1)
+    assert farm_sums(shop.floor.glances()).refused == pytest.approx(1 / 3, abs=0.01)
+    shop.wait(8 * 3_600)
+    assert farm_sums(shop.floor.glances()).refused == pytest.approx(1 / 3, abs=0.01)
+    assert farm_sums(shop.floor.glances(), "hall/row-1").refused == pytest.approx(0.5, abs=0.01)
+
+
 def test_of_some_lines_those_of_the_worst_are_made(shop: ShopFloor) -> None:
     shop.hang(keys(["n-3"]))
     shop.run(400)

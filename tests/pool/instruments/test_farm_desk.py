@@ -148,6 +148,26 @@ def test_what_a_pause_has_saved_is_shown_told_and_remembered(tmp_path: Path) -> 
     assert later.report(None, NETWORK).finance.savings == report.finance.savings
 
 
+def test_work_that_would_have_been_refused_is_no_coin_that_a_pause_costs(tmp_path: Path) -> None:
+    """Of every two shares one is refused; then ten minutes of a dear morning, as above."""
+    power = msgspec.structs.replace(DEAR_BY_DAY, coin_price=1_000.0)
+    made = Desk(tmp_path, "m-1,hall,S19,1,3000\n", unix=EIGHT - 60, power=power)
+    for _ in range(30):
+        made.run(10, "m-1")
+        seen = Observation(made.now)
+        seen.refused[(ADDRESS, "m-1"), "stale"] = Refusals(1, SHARE_WORK)
+        made.desk.observe("gateway-0", seen)
+    nameplate = made.shown(NETWORK)["expected_coin_sats_per_day", ("nameplate",)]
+    made.run(61)
+    made.unix = EIGHT + 3_600
+    made.run(600)
+    shown = made.shown(NETWORK)
+    assert shown["pause_saved_30_days", ("price",)] == pytest.approx(0.25 - 0.01875 / 2)
+    # 8 hours of 10^12 hashes a second, half refused: 0.00045 coins, as before the pause
+    assert nameplate == pytest.approx(45_000)
+    assert shown["expected_coin_sats_per_day", ("nameplate",)] == pytest.approx(nameplate)
+
+
 def test_machines_beyond_the_limit_are_cut_and_counted_those_at_fault_are_not(tmp_path: Path) -> None:
     inventory = "".join(f"m-{number},hall,S19,1,\n" for number in range(1, 6))
     made = Desk(tmp_path, inventory, metrics=MetricsSettings(workers_limit=2))
