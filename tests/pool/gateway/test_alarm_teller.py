@@ -1,6 +1,7 @@
 """A gateway's alarms, told past its spool: over the real socket to the instruments, forgotten in time."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ import pytest
 
 from config.metrics_schema import MetricsSettings
 from config.schema import Settings
-from pool.accounting.control import INSTRUMENTS_SOCKET, ControlSocket, Refused, ask
+from pool.accounting.control import INSTRUMENTS_SOCKET, LONGEST_ANSWER_BYTES, ControlSocket, Refused, ask
 from pool.gateway.alarm_teller import AlarmTeller
 from pool.gateway.alarms import Alarm, Alarms
 from pool.instruments.alarms_told import HEARD_SECONDS, AlarmsTold
@@ -87,6 +88,31 @@ async def test_where_nobody_listens_the_gateway_goes_on(settings: Settings) -> N
     teller = AlarmTeller(Path(settings.data_directory), "gateway-0", alarms, tell_seconds=0.001)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(teller.run(), 0.1)
+
+
+async def test_an_answer_that_is_none_does_not_end_the_gateway(settings: Settings) -> None:
+    """Of a program that is not Engineroom's, and of one whose answer has no end."""
+    answers = iter((b"HTTP/1.1 400 Bad Request\r\n", b"x" * (LONGEST_ANSWER_BYTES + 1), b'{"result": 1}\n'))
+    asked = asyncio.Queue[bytes]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.put_nowait(await reader.readline())
+        writer.write(next(answers, b""))
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    directory, alarms = Path(settings.data_directory), Alarms()
+    server = await asyncio.start_unix_server(answer, directory / INSTRUMENTS_SOCKET)
+    alarms.raised(Alarm.FULL, "full")
+    telling = asyncio.create_task(AlarmTeller(directory, "gateway-0", alarms, tell_seconds=0.01).run())
+    async with server:
+        async with asyncio.timeout(10):
+            for _ in range(4):  # once more than there are answers
+                await asked.get()
+        assert not telling.done()
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 async def test_an_alarm_that_is_none_is_refused(settings: Settings) -> None:
