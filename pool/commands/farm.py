@@ -127,9 +127,11 @@ def forget(
     ],
 ) -> None:
     """Machines are gone for good, or have another name now: no fault any more."""
-    _ask(load_settings(config), "forget", machines=machines)
+    trouble = _ask(load_settings(config), "forget", machines=machines)
     for name in dict.fromkeys(machines):
         typer.echo(f"{name} is forgotten; if it comes again, it is a new machine")
+    if trouble is not None:
+        fail(f"that is not kept, and after a crash they may be here again: {trouble}")
 
 
 def _ask(settings: "Settings", operation: str, **arguments: Any) -> Any:

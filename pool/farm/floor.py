@@ -5,7 +5,7 @@ not silent because the pool is.
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -153,9 +153,23 @@ class Floor:
         member = self.members.get(key)
         return None if member is None else member.place.group
 
-    def named(self, name: str) -> list[Member]:
-        """The machines that people call so, or ACCOUNT.worker where several are."""
-        return [member for member in self.members.values() if name in (member.name, member.key)]
+    def named(self, names: Iterable[str]) -> dict[str, list[Member]]:
+        """For each of the names the machines that people call so. ACCOUNT.worker is one alone, though a
+        stranger may call his own like that; the account itself is its machine without a name."""
+        members = self.members.values()
+        known = {member.key: member for member in members}
+        called: dict[str, list[Member]] = {}
+        for member in members:
+            for name in {member.name, member.worker or member.account}:
+                called.setdefault(name, []).append(member)
+        return {name: [known[name]] if name in known else called.get(name, []) for name in names}
+
+    def is_here(self, member: Member) -> bool:
+        """Whether it is connected and no silent one. Who only has a connection may be gone all the same: the
+        end of it may not be known, or a proxy's is of many machines."""
+        if not member.is_connected or member.watch.state is MachineState.SILENT:
+            return False
+        return member.watch.state is not MachineState.PAUSED or self._is_back(member, self.time)
 
     def glances(self) -> list[tuple[Member, Glance]]:
         """Every machine with what it shows now: looked at once, for all that is summed up of them."""

@@ -71,7 +71,10 @@ def _ending(incident: Incident) -> str:
 
 
 def _at_most(incident: Incident) -> str:
-    return f"{_number(incident.most, incident.machines)} at fault"
+    machines = incident.machines
+    if machines is not None and machines < incident.most:  # fewer are left by now, by a pause for one
+        machines = None
+    return f"{_number(incident.most, machines)} at fault"
 
 
 def _states(faults: tuple[Fault, ...]) -> str:

@@ -170,7 +170,9 @@ class _Laying:
             self._give(drawn, (faults[one.machine] for one in was.faults if one.machine in faults))
             left = [one.machine for one in was.faults if one.machine not in faults]
             still = {
-                name: why for name, why in was.departed.items() if why == "forgotten" or name in departed
+                name: departed.get(name, why)  # one that is paused may be forgotten
+                for name, why in was.departed.items()
+                if why == "forgotten" or name in departed
             }
             drawn.departed = still | {name: departed[name] for name in left if name in departed}
             drawn.healed = {name: now_us for name in left if name not in departed} | {

@@ -13,12 +13,14 @@ from collections.abc import Collection, Iterable
 from pool.farm.floor_rules import FloorRules
 from pool.farm.inventory import InventoryMachine
 from pool.farm.machine import MachineWatch
+from pool.farm.machine_state import MachineState
 from pool.farm.member import Member, MemberMemory
 from pool.farm.observation import MachineKey
 from pool.farm.places import NOWHERE, Places
 
 LONGEST_MEMORY_SECONDS = 86_400.0
-# Who comes on Monday finds what has failed on Friday. A machine that was renamed is as long an incident.
+# Who comes on Monday finds what has failed on Friday. A machine that was renamed is as long an incident, if
+# nobody says that it is gone.
 FAULT_MEMORY_SECONDS = 7 * 86_400.0
 MOST_FILLED = 0.9  # of the room for machines that nobody listed, before faults are forgotten as others are
 SUCCESSION_SECONDS = 60.0  # a machine that was set to another address is back by then, or it is another one
@@ -46,12 +48,15 @@ class Roster:
     # ------------------------------------------------------------------ coming
 
     def remember(self, memories: Iterable[MemberMemory], at: float) -> None:
-        """Machines of an earlier process, if they are the farm's by these settings."""
+        """Machines of an earlier process, if they are the farm's by these settings. A silent one that was
+        taken out of the inventory since is gone for good."""
         for one in sorted(memories, key=lambda member: (not member.is_listed, not member.account)):
             listing = self._places.inventory.machine(one.account, one.worker)
             if listing is not None and listing.name in self._owners:
                 listing = None
             if listing is None and not (one.account and self._places.has(one.account)):
+                continue
+            if listing is None and one.is_listed and one.watch.state is MachineState.SILENT:
                 continue
             place = self._places.place(one.account, one.worker)
             self._add(Member.restore(one, place, listing, self._terms, self._expected_of(listing), at))

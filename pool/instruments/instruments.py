@@ -20,8 +20,6 @@ from config.schema import Settings
 from pool.accounting import directories
 from pool.accounting.control import Refused
 from pool.farm.economics import Network
-from pool.farm.floor import Floor
-from pool.farm.member import Member
 from pool.farm.places import nearest
 from pool.gateway.alarms import Alarm
 from pool.gateway.readings import SUM, Reading, histogram_readings
@@ -33,6 +31,7 @@ from pool.instruments.board import Board
 from pool.instruments.farm_desk import FarmDesk
 from pool.instruments.farm_metrics import FARM_METRICS
 from pool.instruments.following import Follower, Passage
+from pool.instruments.forgetting import to_forget
 from pool.instruments.gateway_metrics import GATEWAY_METRICS, of_gateway
 from pool.instruments.health import Health, judge, unanswered
 from pool.instruments.herald import Herald
@@ -83,6 +82,7 @@ class Instruments:
         self._is_caught_up = False
         self._has_more = False  # to be read at once; a disk that fails is asked again after a while
         self._news: deque[Notice] = deque()
+        self._looking = asyncio.Lock()  # held until what was seen is told: it is remembered as told
         self._was_caught_up = asyncio.Event()
         self._sizes = SpoolSizes(self._spool)
         self._alarms_told = AlarmsTold()
@@ -130,13 +130,14 @@ class Instruments:
     async def _follow(self) -> None:
         saved_at, is_told = time.monotonic(), False
         while True:
-            await self._loop.run_in_executor(self._thread, self.look)
-            is_told |= self._tell_news()
-            if self._is_caught_up:
-                self._was_caught_up.set()
-            if time.monotonic() - saved_at >= (SAVE_TOLD_SECONDS if is_told else SAVE_SECONDS):
-                await self._loop.run_in_executor(self._thread, self._save)
-                saved_at, is_told = time.monotonic(), False
+            async with self._looking:
+                await self._loop.run_in_executor(self._thread, self.look)
+                is_told |= self._tell_news()
+                if self._is_caught_up:
+                    self._was_caught_up.set()
+                if time.monotonic() - saved_at >= (SAVE_TOLD_SECONDS if is_told else SAVE_SECONDS):
+                    await self._loop.run_in_executor(self._thread, self._save)
+                    saved_at, is_told = time.monotonic(), False
             await asyncio.sleep(0.0 if self._has_more else POLL_SECONDS)  # 0: pages have their turn between
 
     def _now(self) -> float:
@@ -235,12 +236,15 @@ class Instruments:
             for source, state in self._board.gateways.items()
         )
 
-    def _save(self) -> None:
+    def _save(self) -> str | None:
+        """Why it cannot be kept, if so."""
         try:
             marks, board = self._follower.marks, self._board.export()
             self._memory.save(marks, board, self.desk.export(), self._herald.export())
         except OSError as error:
             log.error(LogEvent.CHARTS_NOT_KEPT, error=error)
+            return str(error)
+        return None
 
     # ------------------------------------------------------------------ asked
 
@@ -284,16 +288,19 @@ class Instruments:
             raise Refused(f"no machine is in {group!r}{hint}")
         return msgspec.Raw(msgspec.json.encode(report))
 
-    async def forget(self, machines: list[str]) -> None:
-        """Machines are gone for good, by their names or as ACCOUNT.worker; also for the next process. Raises
-        Refused, and forgets none, where one of them is not to be forgotten."""
-        await self._loop.run_in_executor(self._thread, self._forget, machines)
+    async def forget(self, machines: list[str]) -> str | None:
+        """Machines are gone for good, by their names or as ACCOUNT.worker; also for the next process, unless
+        the answer says why that is not kept. Raises Refused, and forgets none, where one of them is not to be
+        forgotten."""
+        async with self._looking:
+            return await self._loop.run_in_executor(self._thread, self._forget, machines)
 
-    def _forget(self, machines: list[str]) -> None:
-        floor = self.desk.floor
-        chosen = [_forgettable(floor, name) for name in machines]
-        floor.forget({member.key: member for member in chosen}.values())  # who is named twice, once
-        self._save()
+    def _forget(self, machines: list[str]) -> str | None:
+        chosen = to_forget(self.desk.floor, machines)
+        self.desk.floor.forget(chosen)
+        names = ", ".join(member.name for member in chosen)
+        log.info(LogEvent.MACHINES_FORGOTTEN, count=len(chosen), names=names)
+        return self._save()
 
     def take_alarms(self, source: str, alarms: list[str]) -> None:
         """Those that a gateway has, told past its spool. Raises Refused for one that is none."""
@@ -379,19 +386,3 @@ class Instruments:
                 # One that is not known here is of a newer gateway, or in the memory of an older process.
                 if name in _OF_GATEWAYS and (is_up or name not in _GAUGES_OF_GATEWAYS) and name != "alarm":
                     yield (name, (number, *labels)), value
-
-
-def _forgettable(floor: Floor, name: str) -> Member:
-    """The machine that is called so. Raises Refused for one that would be back by itself."""
-    found = floor.named(name)
-    if not found:
-        raise Refused(f"there is no machine {name!r}: `engineroom farm --all` lists them")
-    if len(found) > 1:
-        keys = " or ".join(one.key for one in found[:3])
-        raise Refused(f"{len(found)} machines are called {name!r}: say {keys}")
-    [member] = found
-    if member.listing is not None:
-        raise Refused(f"{name!r} is in the inventory: take it out there, and start the pool again")
-    if member.is_connected:
-        raise Refused(f"{name!r} is connected and would be here again: switch it off, or pause its group")
-    return member

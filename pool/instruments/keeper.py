@@ -58,9 +58,9 @@ class InstrumentKeeper:
         """The report of `engineroom farm`, as JSON. Raises Refused."""
         return await self._living().farm(group, most)
 
-    async def forget(self, machines: list[str]) -> None:
-        """Machines are gone for good. Raises Refused."""
-        await self._living().forget(machines)
+    async def forget(self, machines: list[str]) -> str | None:
+        """Machines are gone for good; why that cannot be kept, if so. Raises Refused."""
+        return await self._living().forget(machines)
 
     async def alarms(self, source: str, alarms: list[str]) -> None:
         """A gateway tells of its alarms. Raises Refused."""

@@ -395,6 +395,9 @@ class LogEvent(enum.Enum):
     INCIDENT_ENDED = Entry(
         "{what}", "They are well again, paused or forgotten.", ("incident",), also=("incident",)
     )
+    MACHINES_FORGOTTEN = Entry(
+        "{count} of the machines are gone for good, as was said: {names}", "By `engineroom farm forget`."
+    )
     PAUSES_REFUSED = Entry("{error}; nothing is paused", "The file of planned pauses cannot be used.")
     COIN_PRICE_UNKNOWN = Entry(
         "the coin's price is unknown: {problem}", "No revenue is reckoned until it is."

@@ -40,6 +40,13 @@ async def test_the_farm_is_shown_as_a_table_of_a_group_and_as_json(tmp_path: Pat
             unknown = await engineroom(*command, "--group", "hall-b")
             present = await engineroom("farm", "forget", "rig", "-c", pool.settings_file)
             await miner.close()
+            old = await HandMiner.connect(pool.port, f"{pool.address}.old", pool.algorithm)
+            await metrics_where(port, "engineroom_farm_machines", 2, state="new")
+            await old.close()
+            while '"connections": 1' in (await engineroom(*command, "--json")).out:
+                pass  # the frames that say so are read within a second
+            forgotten = await engineroom("farm", "forget", "old", "-c", pool.settings_file)
+            left = await engineroom(*command)
         nobody = await engineroom(*command)
     assert (table.code, table.err) == (0, "")
     lines = table.out.splitlines()
@@ -56,6 +63,9 @@ async def test_the_farm_is_shown_as_a_table_of_a_group_and_as_json(tmp_path: Pat
     assert "no machine is in 'hall-b'; the nearest: hall-a" in unknown.err
     assert (present.code, present.out) == (1, "")
     assert "'rig' is in the inventory: take it out there, and start the pool again" in present.err
+    assert (forgotten.code, forgotten.err) == (0, "")
+    assert forgotten.out == "old is forgotten; if it comes again, it is a new machine\n"
+    assert left.out.startswith("2 machines: ")
     assert (nobody.code, nobody.out) == (1, "")
     assert nobody.err.strip().count("\n") == 0
     assert "Traceback" not in nobody.err

@@ -72,17 +72,19 @@ async def test_machines_that_are_gone_are_forgotten_or_one_line_says_why_not(poo
     assert (nobody.code, nobody.out, nobody.err.count("\n")) == (1, "", 1)
     forgotten = []
 
-    async def forget(machines: list[str]) -> None:
+    async def forget(machines: list[str]) -> str | None:
         if "m-1" in machines:
             raise Refused("'m-1' is in the inventory")
         forgotten.extend(machines)
+        return "no space left on device" if "m-10" in machines else None
 
     socket = ControlSocket(pool.directory / INSTRUMENTS_SOCKET, {"forget": forget})
     await socket.open()
     try:
         async with asyncio.timeout(20):
-            done = await asyncio.to_thread(pool.run, "farm", "forget", "m-7", "m-8")
+            done = await asyncio.to_thread(pool.run, "farm", "forget", "m-7", "m-8", "m-7")
             refused = await asyncio.to_thread(pool.run, "farm", "forget", "m-9", "m-1")
+            not_kept = await asyncio.to_thread(pool.run, "farm", "forget", "m-10")
     finally:
         await socket.close()
     assert done == Ended(
@@ -92,7 +94,12 @@ async def test_machines_that_are_gone_are_forgotten_or_one_line_says_why_not(poo
         "",
     )
     assert refused == Ended(1, "", "engineroom: 'm-1' is in the inventory\n")
-    assert forgotten == ["m-7", "m-8"]
+    assert not_kept == Ended(
+        1,
+        "m-10 is forgotten; if it comes again, it is a new machine\n",
+        "engineroom: that is not kept, and after a crash they may be here again: no space left on device\n",
+    )
+    assert forgotten == ["m-7", "m-8", "m-7", "m-10"]
 
 
 def test_a_group_is_paused_until_a_time_and_resumed(pool: Pool) -> None:

@@ -284,6 +284,28 @@ def test_a_rack_of_which_two_are_repaired_and_two_are_paused_is_told_so() -> Non
     assert over(shop) == "the whole farm: 2 paused, others well again"
 
 
+def test_a_rack_that_is_paused_and_then_forgotten_is_told_forgotten() -> None:
+    shop = dead(ShopFloor(), 3_700)
+    shop.pause("all")
+    shop.run(5)
+    shop.floor.forget([shop.member(f"a-1-{place}") for place in range(1, 5)])
+    shop.run(10)
+    assert over(shop) == "the whole farm: 4 forgotten"
+
+
+def test_a_silent_machine_that_was_taken_out_of_the_list_is_forgotten_one_that_works_is_not() -> None:
+    shop = ShopFloor([listing("m-1"), listing("m-2"), listing("m-3")])
+    shop.join(keys(["m-1", "m-2", "m-3"]))
+    shop.run(4_000)
+    shop.leave(keys(["m-1"]))
+    shop.run(400)
+    assert shop.states() == {"silent": 1, "ok": 2}
+    later = ShopFloor([listing("m-3")], memory=shop.floor.export(), now=shop.now)
+    assert set(later.floor.members) == {(ALICE, "m-2"), (ALICE, "m-3")}
+    later.run(5)
+    assert over(later) == "machine m-1: forgotten"
+
+
 def test_what_is_no_more_the_farms_after_a_restart_is_told_forgotten() -> None:
     shop = dead(ShopFloor(), 3_700)
     later = ShopFloor(memory=shop.floor.export(), now=shop.now, accounts=[BOB])
@@ -307,11 +329,49 @@ def test_machines_that_are_gone_for_good_are_no_fault_any_more_and_new_if_they_c
 def test_machines_are_found_by_their_names_and_by_their_accounts() -> None:
     shop = ShopFloor()
     shop.join([*keys(["rig", ""]), *keys(["rig"], BOB)])
-    floor = shop.floor
-    assert floor.named("rig") == [shop.member("rig"), shop.member("rig", BOB)]
-    assert floor.named("bob.rig") == [shop.member("rig", BOB)]
-    assert floor.named("alice.") == floor.named("alice…alice") == [shop.member("")]
-    assert floor.named("alice") == []
+    rigs, nameless = [shop.member("rig"), shop.member("rig", BOB)], [shop.member("")]
+    assert shop.floor.named(["rig", "bob.rig", "alice.", "alice…alice", "alice", "bob"]) == {
+        "rig": rigs,
+        "bob.rig": rigs[1:],
+        "alice.": nameless,
+        "alice…alice": nameless,
+        "alice": nameless,
+        "bob": [],
+    }
+
+
+def test_a_stranger_who_calls_his_machine_as_the_whole_name_of_another_hides_none() -> None:
+    shop = ShopFloor()
+    shop.join([*keys(["rig"]), *keys(["alice.rig"], BOB)])
+    assert shop.floor.named(["alice.rig", "bob.alice.rig"]) == {
+        "alice.rig": [shop.member("rig")],
+        "bob.alice.rig": [shop.member("alice.rig", BOB)],
+    }
+
+
+def test_a_machine_is_here_while_it_is_connected_and_delivers() -> None:
+    """One is connected for ever and has stopped: it was sold, and its proxy is still here. Of two that are
+    paused, one goes on."""
+    shop = ShopFloor()
+    shop.join(keys(["well", "gone", "sold"]))
+    shop.run(60)
+    assert {one.worker: shop.floor.is_here(one) for one in shop.floor.members.values()} == {
+        "well": True,
+        "gone": True,
+        "sold": True,
+    }
+    shop.leave(keys(["gone"]))
+    shop.hang(keys(["sold"]))
+    shop.run(1_200)
+    assert shop.states() == {"ok": 1, "silent": 1}, "who was here for a minute is forgotten by itself"
+    assert [shop.floor.is_here(shop.member(name)) for name in ("well", "sold")] == [True, False]
+    shop.pause("all")
+    shop.run(60)
+    assert shop.states() == {"paused": 2}
+    assert [shop.floor.is_here(shop.member(name)) for name in ("well", "sold")] == [True, False]
+    shop.hang(keys(["well"]))
+    shop.run(61)
+    assert not shop.floor.is_here(shop.member("well"))
 
 
 def test_dead_machines_keep_nobody_out_for_a_week() -> None:

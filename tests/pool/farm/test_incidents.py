@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pool.farm.cause import Cause
-from pool.farm.faults import Fault
+from pool.farm.faults import Fault, census_of
 from pool.farm.incident_line import incident_line
 from pool.farm.incidents import Departure, Incident, update
 from tests.pool.farm.building import MINUTE, NOON, SECOND, Farm
@@ -238,6 +238,23 @@ def test_the_line_of_what_is_over_since_it_is_paused_or_forgotten() -> None:
     forgotten = only(update([machine], [], CENSUS, NOON + HOUR, {"x.a-3-2-1": "forgotten"}))
     assert incident_line(forgotten, NOON + HOUR) == (
         "machine a-3-2-1: forgotten since 13:00; 1 machine at fault since 12:00"
+    )
+
+
+def test_a_machine_that_was_paused_and_then_forgotten_was_forgotten() -> None:
+    whole = only(look(rack(38), NOON + MINUTE))
+    paused = only(update([whole], rack(38)[1:], CENSUS, NOON + 2 * MINUTE, {"x.a-3-2-1": "paused"}))
+    gone = only(update([paused], rack(38)[1:], CENSUS, NOON + 3 * MINUTE, {"x.a-3-2-1": "forgotten"}))
+    later = only(update([gone], rack(38)[1:], CENSUS, NOON + 4 * MINUTE, {}))
+    assert later.departed == {"x.a-3-2-1": "forgotten"}
+
+
+def test_of_a_rack_that_has_become_smaller_than_its_incident_was_the_line_says_no_size() -> None:
+    incident = only(look(rack(38), NOON + MINUTE))
+    left = census_of([(fault.place, fault.firmware) for fault in rack(2)])
+    over = only(update([incident], [], left, NOON + HOUR, dict.fromkeys(("x.a-3-2-1",), "forgotten")))
+    assert incident_line(over, NOON + HOUR) == (
+        "rack a/row-3/rack-2: 1 forgotten, others well again since 13:00; 38 machines at fault since 12:00"
     )
 
 

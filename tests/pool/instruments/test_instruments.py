@@ -153,8 +153,9 @@ async def test_a_group_that_nobody_is_in_is_refused_with_those_that_it_may_be(se
 
 
 async def test_a_machine_that_is_gone_is_forgotten_when_its_operator_says_so_also_by_the_next_process(
-    settings: Settings,
+    settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     spool, now = Path(settings.data_directory) / "spool", time.time()
     instruments, gateway = Instruments(settings, Links()), Gateway(spool, "a" * 16, now - 20)
     connect(gateway, now - 15, instruments)
@@ -166,8 +167,9 @@ async def test_a_machine_that_is_gone_is_forgotten_when_its_operator_says_so_als
     with pytest.raises(Refused, match="there is no machine 'rug': `engineroom farm --all` lists them"):
         await instruments.forget(["rig", "rug"])
     assert KEY in instruments.desk.floor.members, "all that are said, or none"
-    await instruments.forget(["rig", "account.rig"])
+    assert await instruments.forget(["rig", "account.rig"]) is None
     assert not instruments.desk.floor.members
+    assert "1 of the machines are gone for good, as was said: rig" in caplog.text
     later = Instruments(settings, Links())
     later.look()
     assert not later.desk.floor.members, "it reads on behind the machine's last sign of life"
@@ -189,6 +191,33 @@ async def test_a_machine_that_is_listed_or_not_the_only_one_of_its_name_is_not_f
     with pytest.raises(Refused, match=r"2 machines are called 'rig': say alice\.rig or bob\.rig"):
         await instruments.forget(["rig"])
     assert len(instruments.desk.floor.members) == 3
+
+
+async def test_of_many_namesakes_some_are_told(settings: Settings) -> None:
+    instruments = Instruments(settings, Links())
+    seen = Observation(time.time())
+    seen.joined += [((account, "rig"), "") for account in ("a", "b", "c", "d")]
+    instruments.desk.floor.observe("gateway-0", seen)
+    with pytest.raises(Refused) as refused:
+        await instruments.forget(["rig"])
+    assert str(refused.value) == (
+        "4 machines are called 'rig': say a.rig or b.rig or c.rig, or whom else `engineroom farm --json` has"
+    )
+
+
+async def test_that_a_machine_is_forgotten_only_until_a_restart_is_said(settings: Settings) -> None:
+    """The memory cannot be written: a folder is in the way."""
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    instruments, gateway = Instruments(settings, Links()), Gateway(spool, "a" * 16, now - 20)
+    connect(gateway, now - 15, instruments)
+    gateway.frame(now - 10, Left(1))
+    gateway.frame(now - 9)
+    instruments.look()
+    (Path(settings.data_directory) / FILE_NAME).mkdir()
+    trouble = await instruments.forget(["rig"])
+    assert trouble is not None
+    assert "directory" in trouble
+    assert not instruments.desk.floor.members
 
 
 async def test_a_memory_that_is_no_good_is_told_and_begins_anew(
