@@ -53,8 +53,9 @@ class Floor:
             self._roster.remember(memory.members, self.time)
         self._roster.expect_listed(self.time)
         known = {member.key for member in self.members.values()}
-        struck = (fault.machine for one in self.incidents for fault in one.faults)
-        self._forgotten += [machine for machine in struck if machine not in known]
+        for incident in self.incidents:
+            struck = {*(fault.machine for fault in incident.faults), *incident.departed}
+            self._forgotten += struck - known
 
     # ------------------------------------------------------------------ in
 

@@ -32,6 +32,7 @@ class MemberMemory(msgspec.Struct, frozen=True, kw_only=True):
     judged_seconds: float
     down_seconds: float
     was_off: bool
+    refused_before: float = 0.0
     watch: MachineMemory
 
 
@@ -53,6 +54,7 @@ class Member:
         "listing",
         "paused_by",
         "place",
+        "refused_before",
         "was_off",
         "watch",
         "worker",
@@ -80,6 +82,7 @@ class Member:
         self.best_work = 0.0
         self.paused_by: By | None = None  # while its silence is planned
         self.was_off = False  # when its pause began: then that stops nothing, and saves nothing
+        self.refused_before = 0.0  # the part of its work, when its pause began
         self._judged_seconds = 0.0
         self._down_seconds = 0.0
         self._counted_at = at
@@ -161,6 +164,7 @@ class Member:
         """It is to be off."""
         self.count(at)
         self.was_off = self.watch.state is MachineState.SILENT or not self.watch.has_delivered
+        self.refused_before = self.watch.glance(at).refused
         self.watch.pause(at)
 
     def resume(self, at: float) -> None:
@@ -227,6 +231,7 @@ class Member:
             judged_seconds=self._judged_seconds,
             down_seconds=self._down_seconds,
             was_off=self.was_off,
+            refused_before=self.refused_before,
             watch=self.watch.export(),
         )
 
@@ -249,7 +254,7 @@ class Member:
         member.best_work = memory.best_work
         member._judged_seconds, member._down_seconds = memory.judged_seconds, memory.down_seconds
         member._counted_at = member._down_until = at
-        member.was_off = memory.was_off
+        member.was_off, member.refused_before = memory.was_off, memory.refused_before
         for source, count in memory.connections.items():
             for _ in range(count):
                 member.joined(source, memory.firmware, at)

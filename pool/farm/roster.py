@@ -49,14 +49,17 @@ class Roster:
 
     def remember(self, memories: Iterable[MemberMemory], at: float) -> None:
         """Machines of an earlier process, if they are the farm's by these settings. A silent one that was
-        taken out of the inventory since is gone for good."""
+        taken out of the inventory since is gone for good; of a list that is empty, or could not be used, that
+        says nothing."""
+        has_list = bool(self._places.inventory.machines)
         for one in sorted(memories, key=lambda member: (not member.is_listed, not member.account)):
             listing = self._places.inventory.machine(one.account, one.worker)
             if listing is not None and listing.name in self._owners:
                 listing = None
             if listing is None and not (one.account and self._places.has(one.account)):
                 continue
-            if listing is None and one.is_listed and one.watch.state is MachineState.SILENT:
+            is_struck_off = has_list and one.is_listed and listing is None
+            if is_struck_off and one.watch.state is MachineState.SILENT:
                 continue
             place = self._places.place(one.account, one.worker)
             self._add(Member.restore(one, place, listing, self._terms, self._expected_of(listing), at))

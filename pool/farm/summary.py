@@ -247,30 +247,22 @@ def group_lines(glances: Glances) -> list[GroupLine]:
 def farm_sums(glances: Glances, group: str | None = None) -> FarmSums:
     """What the whole farm does and should do, or (`group`) what stands in one group."""
     sums = FarmSums()
-    running, paused = _Refused(), _Refused()
+    refused_work = all_work = 0.0
+    refused_before = all_before = 0.0  # of those that are paused: what is left in their windows may be little
     for member, glance in glances:
         if group is not None and not covers(group, member.place.group):
             continue
         sums.add(member, glance)
-        if member.watch.state is not MachineState.SILENT:
-            (paused if member.watch.state is MachineState.PAUSED else running).add(glance)
-    sums.refused = (running if running.all_work > 0 else paused).part
+        state = member.watch.state
+        if state is MachineState.PAUSED:
+            usual = 0.0 if member.was_off else glance.expected or 0.0
+            refused_before += member.refused_before * usual
+            all_before += usual
+        elif state is not MachineState.SILENT:
+            refused_work += glance.refused_work
+            all_work += glance.all_work
+    sums.refused = _part(refused_work, all_work) if all_work > 0 else _part(refused_before, all_before)
     return sums
-
-
-class _Refused:
-    """The part of some machines' work that is refused."""
-
-    def __init__(self) -> None:
-        self.refused_work = self.all_work = 0.0
-
-    def add(self, glance: Glance) -> None:
-        self.refused_work += glance.refused_work
-        self.all_work += glance.all_work
-
-    @property
-    def part(self) -> float:
-        return _part(self.refused_work, self.all_work)
 
 
 def _part(refused: float, everything: float) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pool.accounting.control import Refused
 from pool.farm.floor import Floor
+from pool.farm.machine_state import MachineState
 from pool.farm.member import Member
 
 MOST_KEYS = 3  # of namesakes, told
@@ -28,5 +29,7 @@ def _gone(floor: Floor, name: str, found: Sequence[Member]) -> Member:
     if member.listing is not None:
         raise Refused(f"{name!r} is in the inventory: take it out there, and start the pool again")
     if floor.is_here(member):
+        if member.watch.state is MachineState.PAUSED:
+            raise Refused(f"{name!r} is paused, and delivers: ask again a minute after it was switched off")
         raise Refused(f"{name!r} is connected and would be here again: switch it off, or pause its group")
     return member

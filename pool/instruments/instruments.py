@@ -10,9 +10,11 @@ import importlib.metadata
 import platform
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -60,6 +62,8 @@ _GAUGES_OF_GATEWAYS = {metric.name for metric in GATEWAY_METRICS if metric.kind 
 _BUILD = (importlib.metadata.version("engineroom"), platform.python_version())
 METRICS = (*ACCOUNT_METRICS, *FARM_METRICS, *(of_gateway(metric) for metric in GATEWAY_METRICS))
 
+T = TypeVar("T")
+
 log = Log("engineroom.instruments")
 
 
@@ -82,6 +86,7 @@ class Instruments:
         self._is_caught_up = False
         self._has_more = False  # to be read at once; a disk that fails is asked again after a while
         self._news: deque[Notice] = deque()
+        self._is_ending = False
         self._looking = asyncio.Lock()  # held until what was seen is told: it is remembered as told
         self._was_caught_up = asyncio.Event()
         self._sizes = SpoolSizes(self._spool)
@@ -123,6 +128,7 @@ class Instruments:
                 if self._listens:
                     group.create_task(self.listener.run(), name="metrics")
         finally:
+            self._is_ending = True
             self._thread.shutdown(wait=True, cancel_futures=True)
             self._tell_news()  # of a look that was under way: what was seen is remembered as told
             self._save()
@@ -278,7 +284,17 @@ class Instruments:
     async def farm(self, group: str | None = None, most: int | None = None) -> msgspec.Raw:
         """The report of `engineroom farm`, as JSON, with so many of the worst machines (None: all). Raises
         Refused for a group that nobody is in."""
-        return await self._loop.run_in_executor(self._thread, self._farm_report, group, most)
+        return await self._asked(partial(self._farm_report, group, most))
+
+    async def _asked(self, what: Callable[[], T]) -> T:
+        """The answer of the thread. Raises Refused where there will be none."""
+        try:
+            if not self._is_ending:
+                return await self._loop.run_in_executor(self._thread, what)
+        except asyncio.CancelledError:  # it had not begun when the end came
+            if not self._is_ending:
+                raise
+        raise Refused("the instruments are ending: ask again in a moment")
 
     def _farm_report(self, group: str | None, most: int | None) -> msgspec.Raw:
         report = self.desk.report(group, self.network(), most)
@@ -293,13 +309,14 @@ class Instruments:
         the answer says why that is not kept. Raises Refused, and forgets none, where one of them is not to be
         forgotten."""
         async with self._looking:
-            return await self._loop.run_in_executor(self._thread, self._forget, machines)
+            return await self._asked(partial(self._forget, machines))
 
     def _forget(self, machines: list[str]) -> str | None:
         chosen = to_forget(self.desk.floor, machines)
         self.desk.floor.forget(chosen)
-        names = ", ".join(member.name for member in chosen)
-        log.info(LogEvent.MACHINES_FORGOTTEN, count=len(chosen), names=names)
+        log.info(
+            LogEvent.MACHINES_FORGOTTEN, count=len(chosen), machines=", ".join(one.key for one in chosen)
+        )
         return self._save()
 
     def take_alarms(self, source: str, alarms: list[str]) -> None:

@@ -396,7 +396,8 @@ class LogEvent(enum.Enum):
         "{what}", "They are well again, paused or forgotten.", ("incident",), also=("incident",)
     )
     MACHINES_FORGOTTEN = Entry(
-        "{count} of the machines are gone for good, as was said: {names}", "By `engineroom farm forget`."
+        "forgotten, as was said ({count}): {machines}",
+        "Machines are gone for good: `engineroom farm forget`.",
     )
     PAUSES_REFUSED = Entry("{error}; nothing is paused", "The file of planned pauses cannot be used.")
     COIN_PRICE_UNKNOWN = Entry(

@@ -1,5 +1,6 @@
 """`engineroom farm` against a running product: as a table, of a group, as JSON, and where nobody answers."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.harness.command import engineroom
 from tests.harness.hand_miner import HandMiner
 from tests.harness.pool_process import RunningPool
 
+PATIENCE_SECONDS = 60.0
 FARM = """
 farm:
   inventory: machines.csv
@@ -43,8 +45,9 @@ async def test_the_farm_is_shown_as_a_table_of_a_group_and_as_json(tmp_path: Pat
             old = await HandMiner.connect(pool.port, f"{pool.address}.old", pool.algorithm)
             await metrics_where(port, "engineroom_farm_machines", 2, state="new")
             await old.close()
-            while '"connections": 1' in (await engineroom(*command, "--json")).out:
-                pass  # the frames that say so are read within a second
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while '"connections": 1' in (await engineroom(*command, "--json")).out:
+                    pass  # the frames that say so are read within a second
             forgotten = await engineroom("farm", "forget", "old", "-c", pool.settings_file)
             left = await engineroom(*command)
         nobody = await engineroom(*command)

@@ -293,6 +293,31 @@ def test_a_rack_that_is_paused_and_then_forgotten_is_told_forgotten() -> None:
     assert over(shop) == "the whole farm: 4 forgotten"
 
 
+def test_a_rack_that_is_paused_and_forgotten_just_before_a_restart_is_told_forgotten() -> None:
+    shop = dead(ShopFloor(), 3_700)
+    shop.pause("all")
+    shop.run(5)
+    shop.floor.forget([shop.member(f"a-1-{place}") for place in range(1, 5)])
+    later = ShopFloor(memory=shop.floor.export(), now=shop.now)
+    later.run(5)
+    assert over(later) == "the whole farm: 4 forgotten"
+
+
+def test_a_list_that_cannot_be_used_strikes_off_nobody() -> None:
+    """Then there is none."""
+    shop = ShopFloor([listing("m-1"), listing("m-2")])
+    shop.join(keys(["m-1", "m-2"]))
+    shop.run(4_000)
+    shop.leave(keys(["m-1"]))
+    shop.run(400)
+    later = ShopFloor([], memory=shop.floor.export(), now=shop.now)
+    later.run(5)
+    assert later.state("m-1") == "silent"
+    mended = ShopFloor([listing("m-1"), listing("m-2")], memory=later.floor.export(), now=later.now)
+    assert mended.state("m-1") == "silent"
+    assert mended.member("m-1").listing is not None
+
+
 def test_a_silent_machine_that_was_taken_out_of_the_list_is_forgotten_one_that_works_is_not() -> None:
     shop = ShopFloor([listing("m-1"), listing("m-2"), listing("m-3")])
     shop.join(keys(["m-1", "m-2", "m-3"]))

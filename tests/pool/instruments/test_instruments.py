@@ -3,7 +3,11 @@
 import asyncio
 import importlib.metadata
 import platform
+import threading
 import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,9 +18,12 @@ from config.metrics_schema import MetricsSettings
 from config.schema import Settings
 from pool.accounting.control import Refused
 from pool.farm.observation import Observation
+from pool.farm.pause_file import PauseFile
+from pool.farm.pauses import Pause, begun
 from pool.instruments.instruments import Instruments
 from pool.instruments.links import Links
 from pool.instruments.memory import FILE_NAME, VERSION, Memory, MemoryRefused
+from pool.notices.notice import NodeBack, Notice
 from pool.spool.frames import FRAME_VERSION, Frame, encode_block
 from pool.spool.records import Instrument, JobMade, Joined, Left, Readings, Record, TemplateFacts
 from pool.spool.segments import segment_path
@@ -169,7 +176,7 @@ async def test_a_machine_that_is_gone_is_forgotten_when_its_operator_says_so_als
     assert KEY in instruments.desk.floor.members, "all that are said, or none"
     assert await instruments.forget(["rig", "account.rig"]) is None
     assert not instruments.desk.floor.members
-    assert "1 of the machines are gone for good, as was said: rig" in caplog.text
+    assert "forgotten, as was said (1): account.rig" in caplog.text
     later = Instruments(settings, Links())
     later.look()
     assert not later.desk.floor.members, "it reads on behind the machine's last sign of life"
@@ -191,6 +198,95 @@ async def test_a_machine_that_is_listed_or_not_the_only_one_of_its_name_is_not_f
     with pytest.raises(Refused, match=r"2 machines are called 'rig': say alice\.rig or bob\.rig"):
         await instruments.forget(["rig"])
     assert len(instruments.desk.floor.members) == 3
+
+
+class UntilTheEnd(ThreadPoolExecutor):
+    """What is under way may go on once the end has come."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.may_go_on = threading.Event()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+        self.may_go_on.set()
+        super().shutdown(wait=wait)
+
+
+class Unhurried(Instruments):
+    """Each look has a piece of news, and waits."""
+
+    def __init__(self, settings: Settings, links: Links) -> None:
+        super().__init__(settings, links)
+        self.looks = asyncio.Semaphore(0)
+        self._thread = UntilTheEnd()
+        self.may_go_on = self._thread.may_go_on
+
+    def look(self) -> None:
+        super().look()
+        self._news.append(NodeBack(at_us=1, node="home", down_us=0))
+        self._loop.call_soon_threadsafe(self.looks.release)
+        assert self.may_go_on.wait(10)
+
+
+@asynccontextmanager
+async def unhurried(settings: Settings, links: Links) -> AsyncIterator[Unhurried]:
+    """In its first look, and with a machine that is gone. Ended when left."""
+    gateway = Gateway(Path(settings.data_directory) / "spool", "a" * 16, time.time() - 20)
+    gateway.frame(time.time() - 10, Joined(1, ""))
+    gateway.frame(time.time() - 9, Left(1))
+    gateway.frame(time.time() - 8)
+    instruments = Unhurried(settings, links)
+    running = asyncio.create_task(instruments.run())
+    try:
+        await asyncio.wait_for(instruments.looks.acquire(), 10)
+        yield instruments
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_was_seen_is_told_before_it_is_remembered_with_who_was_forgotten(
+    settings: Settings,
+) -> None:
+    """Else a crash between the two would tell it to nobody."""
+    memory, remembered_before = Path(settings.data_directory) / FILE_NAME, []
+
+    class Taker:
+        def take(self, notice: Notice) -> None:
+            remembered_before.append(memory.exists())
+
+    async with unhurried(settings, Links(Taker())) as instruments:
+        forgetting = asyncio.create_task(instruments.forget(["rig"]))
+        await asyncio.sleep(0)
+        instruments.may_go_on.set()
+        instruments._thread.submit(int).result(
+            10
+        )  # all that was asked of the thread is done, and the loop waits
+        assert await asyncio.wait_for(forgetting, 10) is None
+    assert remembered_before[0] is False
+
+
+async def test_who_asks_while_the_instruments_end_is_refused(settings: Settings) -> None:
+    async with unhurried(settings, Links()) as instruments:
+        asked = asyncio.create_task(instruments.farm())
+        await asyncio.sleep(0)
+    with pytest.raises(Refused, match="the instruments are ending: ask again in a moment"):
+        await asked
+    with pytest.raises(Refused, match="the instruments are ending: ask again in a moment"):
+        await instruments.forget(["rig"])
+
+
+async def test_a_machine_that_is_paused_and_delivers_is_refused_for_what_it_is(settings: Settings) -> None:
+    spool, now = Path(settings.data_directory) / "spool", time.time()
+    instruments, gateway = Instruments(settings, Links()), Gateway(spool, "a" * 16, now - 20)
+    connect(gateway, now - 15, instruments)
+    PauseFile(Path(settings.data_directory)).change(lambda pauses: begun(pauses, Pause("all", 1)))
+    instruments.look()
+    with pytest.raises(
+        Refused, match="'rig' is paused, and delivers: ask again a minute after it was switched"
+    ):
+        await instruments.forget(["rig"])
 
 
 async def test_of_many_namesakes_some_are_told(settings: Settings) -> None:
