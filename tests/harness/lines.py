@@ -77,7 +77,7 @@ class Client:
         self.writer = writer
 
     async def line(self) -> dict[str, Any] | None:
-        raw = await asyncio.wait_for(self.reader.readline(), 5)
+        raw = await asyncio.wait_for(self.reader.readline(), 30)
         return json.loads(raw) if raw else None
 
     async def until(self, method: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Client:
     async def is_closed(self) -> bool:
         """Whether the server closes within five seconds."""
         try:
-            while await asyncio.wait_for(self.reader.read(65536), 5):
+            while await asyncio.wait_for(self.reader.read(65536), 30):
                 pass
         except ConnectionResetError:
             pass

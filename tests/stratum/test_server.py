@@ -207,7 +207,7 @@ async def test_a_drain_takes_nobody_in_and_closes_everybody_within_its_time() ->
         with pytest.raises(OSError, match="Connect call failed"):
             await run.client()
         assert await clients[-1].is_closed()
-        assert 0.4 < loop.time() - started_at < 2
+        assert 0.4 < loop.time() - started_at < 30
         await drain
 
 

@@ -25,7 +25,8 @@ from pool.node.verdicts import Judgement, SubmitVerdict
 from tests.harness.http import fetch, samples, value
 from tests.pool.miner.processes import all_ended, with_environment
 
-BLOCK_SECONDS = 120  # 4.3 million hashes on average: some seconds, with bad luck some more; then a payday
+# 4.3 million hashes on average: some seconds, with bad luck or on a busy machine many more; then a payday
+BLOCK_SECONDS = 600
 START_SECONDS = 30
 END_SECONDS = 20
 
@@ -57,7 +58,7 @@ async def test_it_finds_a_block_pays_the_miners_for_it_and_leaves_nothing_behind
     found = re.search(r"block 105 ([0-9a-f]{8})….{8}: 50\.00020000, 5 transactions, devnode: accepted", text)
     assert found is not None, text
     assert re.search(rf"hash {found[1]}[0-9a-f]{{56}}$", text, re.MULTILINE)
-    assert re.search(r"^\d+ s: 2 miners, .*; blocks: \d$", text, re.MULTILINE)
+    assert re.search(r"^\d+ s: [12] miners, .*; blocks: \d$", text, re.MULTILINE)
     # 50.0002 in all, less what went to miners; a second block in the same second may have joined it
     assert re.search(
         r"payment 1: \d+\.\d{8} to [12] miners, fee 0\.0000\d{4}, confirmed$", text, re.MULTILINE
