@@ -88,7 +88,6 @@ async def test_three_commands_lead_from_the_readme_to_an_answer_of_each_dashboar
     for board in BOARDS:
         part = answers.partition(f"{board.title}: ")[2].partition("\nEngineroom: ")[0]
         assert re.search(r"^  [A-Z][^:]+: \d", part, re.MULTILINE), f"{board.title}:\n{said(short_path)}"
-    assert re.search(r"^  Miners connected: ([012]|nothing yet)$", answers, re.MULTILINE), answers
     told = (short_path / "prometheus.log").read_text()
     assert f"Prometheus on http://127.0.0.1:{prometheus_port} scrapes " in told
     assert set(os.listdir(short_path)) == {"ask.log", "demo.log", "prometheus.log"}

@@ -260,9 +260,8 @@ async def test_what_was_seen_is_told_before_it_is_remembered_with_who_was_forgot
         forgetting = asyncio.create_task(instruments.forget(["rig"]))
         await asyncio.sleep(0)
         instruments.may_go_on.set()
-        instruments._thread.submit(int).result(
-            10
-        )  # all that was asked of the thread is done, and the loop waits
+        # the loop waits here until all is done that was asked of the thread
+        instruments._thread.submit(int).result(10)
         assert await asyncio.wait_for(forgetting, 10) is None
     assert remembered_before[0] is False
 
